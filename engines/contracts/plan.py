@@ -24,7 +24,7 @@ class Step(
     deadline_seconds: int | None = None  # from the step's start; None: the executor's default
 
 
-class LaunchInstance(Step, frozen=True, tag="launch_instance"):
+class LaunchInstance(Step, frozen=True, kw_only=True, tag="launch_instance"):
     """Launch one instance. Undone by terminating what was launched."""
 
     instance_type: str
@@ -33,33 +33,37 @@ class LaunchInstance(Step, frozen=True, tag="launch_instance"):
     replaces_node: str | None = None
 
 
-class CordonNode(Step, frozen=True, tag="cordon_node"):
+class CordonNode(Step, frozen=True, kw_only=True, tag="cordon_node"):
     """Mark a node unschedulable, with our own taint and plan id."""
 
     node: str
 
 
-class UncordonNode(Step, frozen=True, tag="uncordon_node"):
+class UncordonNode(Step, frozen=True, kw_only=True, tag="uncordon_node"):
     """Lift our own cordon."""
 
     node: str
 
 
-class DrainNode(Step, frozen=True, tag="drain_node"):
+class DrainNode(Step, frozen=True, kw_only=True, tag="drain_node"):
     """Evict all pods that must leave, through the Eviction API."""
 
     node: str
     grace_seconds: int = 90  # the least that is waited; a pod's own longer grace is kept
 
+    def __post_init__(self) -> None:
+        if self.grace_seconds < 1:
+            raise ValueError("grace_seconds must be at least 1: a grace of 0 kills without notice")
 
-class TerminateInstance(Step, frozen=True, tag="terminate_instance"):
+
+class TerminateInstance(Step, frozen=True, kw_only=True, tag="terminate_instance"):
     """Terminate an instance. Cannot be undone."""
 
     instance_id: str
     node: str | None = None
 
 
-class WorkloadRef(msgspec.Struct, frozen=True, kw_only=True):
+class WorkloadRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The workload that a step changes."""
 
     kind: str
@@ -67,15 +71,21 @@ class WorkloadRef(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-class ScaleWorkload(Step, frozen=True, tag="scale_workload"):
+class ScaleWorkload(Step, frozen=True, kw_only=True, tag="scale_workload"):
     """Set a workload's replicas, remembering what they were."""
 
     workload: WorkloadRef
     replicas: int
     previous_replicas: int
 
+    def __post_init__(self) -> None:
+        if min(self.replicas, self.previous_replicas) < 0:
+            raise ValueError("replicas must not be negative")
 
-class ContainerResources(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+
+class ContainerResources(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """Requests and limits of one container, as Kubernetes quantities; None: not set."""
 
     container: str
@@ -85,7 +95,7 @@ class ContainerResources(msgspec.Struct, frozen=True, kw_only=True, omit_default
     memory_limit: str | None = None
 
 
-class PatchWorkloadResources(Step, frozen=True, tag="patch_workload_resources"):
+class PatchWorkloadResources(Step, frozen=True, kw_only=True, tag="patch_workload_resources"):
     """Set requests and limits in a workload's pod template."""
 
     workload: WorkloadRef
@@ -93,7 +103,7 @@ class PatchWorkloadResources(Step, frozen=True, tag="patch_workload_resources"):
     previous: tuple[ContainerResources, ...]
 
 
-class PatchWorkloadAffinity(Step, frozen=True, tag="patch_workload_affinity"):
+class PatchWorkloadAffinity(Step, frozen=True, kw_only=True, tag="patch_workload_affinity"):
     """Set the affinity of a workload's pod template (Kubernetes' own JSON, as text)."""
 
     workload: WorkloadRef
@@ -101,7 +111,7 @@ class PatchWorkloadAffinity(Step, frozen=True, tag="patch_workload_affinity"):
     previous_json: str
 
 
-class SuspendCronjob(Step, frozen=True, tag="suspend_cronjob"):
+class SuspendCronjob(Step, frozen=True, kw_only=True, tag="suspend_cronjob"):
     """Suspend or resume a CronJob."""
 
     workload: WorkloadRef
@@ -109,19 +119,19 @@ class SuspendCronjob(Step, frozen=True, tag="suspend_cronjob"):
     previously_suspended: bool
 
 
-class SnapshotVolume(Step, frozen=True, tag="snapshot_volume"):
+class SnapshotVolume(Step, frozen=True, kw_only=True, tag="snapshot_volume"):
     """Snapshot an EBS volume and wait until it is completed. The snapshot stays."""
 
     volume_id: str
 
 
-class DeleteVolume(Step, frozen=True, tag="delete_volume"):
+class DeleteVolume(Step, frozen=True, kw_only=True, tag="delete_volume"):
     """Delete an EBS volume after checking its state again. Cannot be undone."""
 
     volume_id: str
 
 
-class TagResource(Step, frozen=True, tag="tag_resource"):
+class TagResource(Step, frozen=True, kw_only=True, tag="tag_resource"):
     """Set a tag on an AWS resource; ``previous`` None means that there was none."""
 
     resource_id: str
@@ -130,19 +140,19 @@ class TagResource(Step, frozen=True, tag="tag_resource"):
     previous: str | None
 
 
-class WaitForNode(Step, frozen=True, tag="wait_for_node"):
+class WaitForNode(Step, frozen=True, kw_only=True, tag="wait_for_node"):
     """Wait until the node of a launch step is Ready."""
 
     launch_step: str
 
 
-class WaitForPods(Step, frozen=True, tag="wait_for_pods"):
+class WaitForPods(Step, frozen=True, kw_only=True, tag="wait_for_pods"):
     """Wait until no pod that the plan moved is Pending."""
 
     namespaces: tuple[str, ...] = ()  # empty: all
 
 
-class Verify(Step, frozen=True, tag="verify"):
+class Verify(Step, frozen=True, kw_only=True, tag="verify"):
     """Compare the cluster with what the plan promised."""
 
     expectation: str
@@ -176,16 +186,26 @@ class TerminateLaunched(msgspec.Struct, frozen=True, kw_only=True, tag="terminat
 def inverse_of(step: PlanStep) -> "PlanStep | TerminateLaunched | None":
     """The step that takes ``step`` back, or None where there is none.
 
-    A drain is undone by the uncordon of its node: evicted pods do not come back by themselves.
+    A drain has none: evicted pods do not come back by themselves. The cordon before it has.
     """
     undo_id = f"{step.id}.undo"
     match step:
         case LaunchInstance():
             return TerminateLaunched(launch_step=step.id)
         case CordonNode():
-            return UncordonNode(id=undo_id, node=step.node)
+            return UncordonNode(
+                id=undo_id,
+                priority=step.priority,
+                deadline_seconds=step.deadline_seconds,
+                node=step.node,
+            )
         case UncordonNode():
-            return CordonNode(id=undo_id, node=step.node)
+            return CordonNode(
+                id=undo_id,
+                priority=step.priority,
+                deadline_seconds=step.deadline_seconds,
+                node=step.node,
+            )
         case (
             ScaleWorkload() | SuspendCronjob() | PatchWorkloadResources() | PatchWorkloadAffinity()
         ):

@@ -7,8 +7,9 @@ API's own nature: **change points**, where a price holds from its time until the
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import IntEnum, StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -123,10 +124,23 @@ class SpotPriceHistory:
     micro_usd: NDArray[np.int64]  # USD per hour x 1,000,000
 
     def __post_init__(self) -> None:
-        if len(self.starts) != len(self.series) + 1 or self.starts[-1] != len(self.timestamps):
+        ends = (int(self.starts[0]), int(self.starts[-1])) if len(self.starts) else ()
+        if len(self.starts) != len(self.series) + 1 or ends != (0, len(self.timestamps)):
             raise ValueError("starts must delimit every series of the price history")
+        if len(self.micro_usd) != len(self.timestamps):
+            raise ValueError("each time of the price history needs one price")
+        is_sorted = all(one < other for one, other in pairwise(self.series))
+        if not is_sorted or np.any(np.diff(self.starts) < 0) or self._has_unsorted_times():
+            raise ValueError("series and the times of each series must be sorted without repeats")
         if len(self.micro_usd) and int(self.micro_usd.min()) <= 0:
             raise ValueError("a Spot price must be positive")
+
+    def _has_unsorted_times(self) -> bool:
+        """Whether some series has a time that does not come after the one before it."""
+        is_first = np.zeros(len(self.timestamps) + 1, dtype=np.bool_)
+        is_first[self.starts] = True
+        falls = np.diff(self.timestamps) <= 0
+        return bool(np.any(falls & ~is_first[1 : len(falls) + 1]))
 
     @classmethod
     def from_points(cls, points: Iterable[SpotPrice]) -> "SpotPriceHistory":
@@ -173,7 +187,7 @@ class SpotPriceHistory:
 
 def to_micro_usd(price: Decimal) -> int:
     """USD to integer micro-dollars, rounded half to even where there are more than six places."""
-    return int((price * MICRO_USD_PER_USD).to_integral_value())
+    return int((price * MICRO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
 
 def to_usd(micro_usd: int) -> Decimal:
