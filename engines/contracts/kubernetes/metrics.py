@@ -1,0 +1,30 @@
+"""metrics.k8s.io: the latest use of nodes and pods, one point each."""
+
+from collections.abc import Mapping
+
+from engines.contracts.kubernetes.meta import KubernetesStruct, ObjectMeta, Quantity, Time
+
+
+class NodeMetrics(KubernetesStruct, frozen=True, kw_only=True):
+    """A node's use over the window that ended at ``timestamp``."""
+
+    metadata: ObjectMeta
+    timestamp: Time | None = None
+    window: str = ""
+    usage: Mapping[str, Quantity] = {}
+
+
+class ContainerMetrics(KubernetesStruct, frozen=True, kw_only=True):
+    """One container's use."""
+
+    name: str
+    usage: Mapping[str, Quantity] = {}
+
+
+class PodMetrics(KubernetesStruct, frozen=True, kw_only=True):
+    """A pod's use over the window that ended at ``timestamp``, by container."""
+
+    metadata: ObjectMeta
+    timestamp: Time | None = None
+    window: str = ""
+    containers: tuple[ContainerMetrics, ...] = ()

@@ -1,0 +1,79 @@
+"""Autoscalers of workloads: HorizontalPodAutoscaler and KEDA's ScaledObject."""
+
+import msgspec
+
+from engines.contracts.kubernetes.meta import KubernetesStruct, ObjectMeta, Quantity
+
+
+class ScaleTarget(KubernetesStruct, frozen=True, kw_only=True):
+    """The workload that is scaled, in the autoscaler's namespace."""
+
+    kind: str = "Deployment"  # KEDA's default; an HPA always names it
+    name: str
+    api_version: str = ""
+
+
+class MetricTarget(KubernetesStruct, frozen=True, kw_only=True):
+    """What a metric is held at. Utilisation is in percent of the **request**."""
+
+    type: str = ""  # Utilization, AverageValue or Value
+    average_utilization: int | None = None
+    average_value: Quantity | None = None
+    value: Quantity | None = None
+
+
+class ResourceMetric(KubernetesStruct, frozen=True, kw_only=True):
+    """CPU or memory of the pods, or of one container of each."""
+
+    name: str
+    target: MetricTarget = MetricTarget()
+    container: str = ""  # only with type ContainerResource
+
+
+class MetricSpec(KubernetesStruct, frozen=True, kw_only=True):
+    """One metric; of metrics other than resources only the type is kept."""
+
+    type: str
+    resource: ResourceMetric | None = None
+    container_resource: ResourceMetric | None = None
+
+
+class HorizontalPodAutoscalerSpec(KubernetesStruct, frozen=True, kw_only=True):
+    """``target_cpu`` is set by autoscaling/v1 objects only, in percent of the request."""
+
+    scale_target_ref: ScaleTarget
+    max_replicas: int
+    min_replicas: int = 1
+    metrics: tuple[MetricSpec, ...] = ()
+    target_cpu: int | None = msgspec.field(default=None, name="targetCPUUtilizationPercentage")
+
+
+class HorizontalPodAutoscalerStatus(KubernetesStruct, frozen=True, kw_only=True):
+    """What the autoscaler sees and wants."""
+
+    current_replicas: int = 0
+    desired_replicas: int = 0
+
+
+class HorizontalPodAutoscaler(KubernetesStruct, frozen=True, kw_only=True):
+    """Sets a workload's replicas from its use."""
+
+    metadata: ObjectMeta
+    spec: HorizontalPodAutoscalerSpec
+    status: HorizontalPodAutoscalerStatus = HorizontalPodAutoscalerStatus()
+
+
+class ScaledObjectSpec(KubernetesStruct, frozen=True, kw_only=True):
+    """KEDA's limits. ``idle_replica_count`` None: no state below the minimum."""
+
+    scale_target_ref: ScaleTarget
+    min_replica_count: int = 0
+    max_replica_count: int = 100
+    idle_replica_count: int | None = None
+
+
+class ScaledObject(KubernetesStruct, frozen=True, kw_only=True):
+    """KEDA's autoscaler. Paused by annotations ``autoscaling.keda.sh/paused...``."""
+
+    metadata: ObjectMeta
+    spec: ScaledObjectSpec

@@ -1,0 +1,153 @@
+"""What containers used and what pods sent each other: columns, built once, in a fixed order."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.contracts.errors import InvalidInputError
+
+LARGEST_AMOUNT = 2**48  # 256 TiB: more than any machine has, and sums of it stay within int64
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """One reading of one container. None: the source had no value, which is not zero."""
+
+    namespace: str
+    pod: str
+    container: str
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    cpu_cores: float | None = None
+    memory_bytes: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("cpu_cores", "memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= LARGEST_AMOUNT:
+                raise ValueError(f"{name} must be a number between 0 and 2^48, not {value}")
+
+
+class ContainerKey(NamedTuple):
+    """One container of one pod."""
+
+    namespace: str
+    pod: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UsageTable:
+    """Readings of many containers, sorted by container and then by time, without repeats.
+
+    The readings of ``containers[i]`` are the slice ``starts[i]:starts[i + 1]`` of the columns.
+    NaN is "no reading", never zero.
+    """
+
+    containers: tuple[ContainerKey, ...]
+    starts: NDArray[np.int64]  # len(containers) + 1
+    timestamps: NDArray[np.int64]  # seconds since 1970-01-01 UTC
+    cpu_cores: NDArray[np.float64]
+    memory_bytes: NDArray[np.float64]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[UsageRow]) -> "UsageTable":
+        """Build the columns from rows in any order; of two readings at one second the larger
+        counts (two scrapers of one container differ a little)."""
+        readings: dict[tuple[ContainerKey, int], tuple[float, float]] = {}
+        for row in rows:
+            key = ContainerKey(row.namespace, row.pod, row.container)
+            moment = int(row.timestamp.timestamp())
+            one = (_or_nan(row.cpu_cores), _or_nan(row.memory_bytes))
+            before = readings.get((key, moment))
+            readings[key, moment] = one if before is None else _larger(before, one)
+        return cls._from_readings(readings)
+
+    @classmethod
+    def _from_readings(
+        cls, readings: dict[tuple[ContainerKey, int], tuple[float, float]]
+    ) -> "UsageTable":
+        keys = sorted(readings)
+        containers = tuple(dict.fromkeys(key for key, _ in keys))
+        position = {key: index for index, key in enumerate(containers)}
+        owner = np.fromiter((position[key] for key, _ in keys), np.int64, len(keys))
+        counts = np.bincount(owner, minlength=len(containers))
+        return cls(
+            containers=containers,
+            starts=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+            timestamps=np.fromiter((moment for _, moment in keys), np.int64, len(keys)),
+            cpu_cores=np.fromiter((readings[key][0] for key in keys), np.float64, len(keys)),
+            memory_bytes=np.fromiter((readings[key][1] for key in keys), np.float64, len(keys)),
+        )
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _larger(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """The larger reading of each column; a reading beats no reading."""
+    return (float(np.fmax(one[0], other[0])), float(np.fmax(one[1], other[1])))
+
+
+class TrafficRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """What one pod sends another in a day, on average."""
+
+    from_namespace: str
+    from_pod: str
+    to_namespace: str
+    to_pod: str
+    bytes_per_day: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bytes_per_day <= 2**53:
+            raise ValueError(
+                f"bytes_per_day must be a number between 0 and 2^53, not {self.bytes_per_day}"
+            )
+
+
+class PodKey(NamedTuple):
+    """One pod by name."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrafficTable:
+    """A sparse pod-to-pod matrix, sorted by sender and receiver, one entry a pair."""
+
+    pods: tuple[PodKey, ...]  # sorted; what the two index columns point into
+    senders: NDArray[np.int32]
+    receivers: NDArray[np.int32]
+    bytes_per_day: NDArray[np.int64]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[TrafficRow]) -> "TrafficTable":
+        """Build the matrix from rows in any order; equal repeats count once.
+
+        Raises InvalidInputError where a pair is given twice with different values.
+        """
+        cells: dict[tuple[PodKey, PodKey], int] = {}
+        for row in rows:
+            sender = PodKey(row.from_namespace, row.from_pod)
+            receiver = PodKey(row.to_namespace, row.to_pod)
+            if cells.setdefault((sender, receiver), row.bytes_per_day) != row.bytes_per_day:
+                raise InvalidInputError(
+                    f"traffic from {'/'.join(sender)} to {'/'.join(receiver)}",
+                    "is given twice with different values",
+                    next_step="give one row for each pair of pods",
+                )
+        pods = tuple(sorted({pod for pair in cells for pod in pair}))
+        position = {pod: index for index, pod in enumerate(pods)}
+        pairs = sorted(cells)
+        return cls(
+            pods=pods,
+            senders=np.fromiter((position[pair[0]] for pair in pairs), np.int32, len(pairs)),
+            receivers=np.fromiter((position[pair[1]] for pair in pairs), np.int32, len(pairs)),
+            bytes_per_day=np.fromiter((cells[pair] for pair in pairs), np.int64, len(pairs)),
+        )
