@@ -1,0 +1,66 @@
+"""Documents stored once, under the digest of their content, compressed.
+
+Decisions refer to the states they judged by digest, so that each can be replayed.
+"""
+
+import hashlib
+import zlib
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from db.bulk import upsert
+from db.errors import RecordNotFoundError
+from db.models.clusters import Cluster, Snapshot
+from db.records import DocumentKind
+from db.session import Reader, Transaction
+
+_COMPRESSION = "zlib"
+_LEVEL = 1  # Kubernetes JSON shrinks to about a tenth at every level; 1 is several times faster
+
+
+def save_document(tx: Transaction, kind: DocumentKind, document: bytes, *, at: datetime) -> str:
+    """Store a document unless it is stored already; its digest (SHA-256, hex) finds it again."""
+    digest = hashlib.sha256(document).hexdigest()
+    known = select(Snapshot.digest).where(Snapshot.digest == digest)
+    is_known = tx.connection.execute(known).scalar_one_or_none() is not None
+    new = upsert(tx, Snapshot)
+    used = new.on_conflict_do_update(
+        index_elements=[Snapshot.digest], set_={"last_used_at": new.excluded.last_used_at}
+    )
+    tx.connection.execute(
+        used,
+        {
+            "digest": digest,
+            "kind": kind,
+            "compression": _COMPRESSION,
+            "payload": b"" if is_known else zlib.compress(document, _LEVEL),
+            "size_bytes": len(document),
+            "created_at": at,
+            "last_used_at": at,
+        },
+    )
+    return digest
+
+
+def load_document(reader: Reader, digest: str) -> bytes:
+    """The document of that digest. Raises ``RecordNotFoundError`` when it is not kept any more."""
+    query = select(Snapshot.payload).where(Snapshot.digest == digest)
+    payload = reader.connection.execute(query).scalar_one_or_none()
+    if payload is None:
+        raise RecordNotFoundError(
+            f"the snapshot {digest[:12]}... is not stored (any more)",
+            next_step="decisions can be replayed while their snapshots are kept; import it again",
+        )
+    return zlib.decompress(payload)
+
+
+def purge(tx: Transaction, *, unused_since: datetime) -> int:
+    """Delete documents last used before that time, except the latest state of a cluster."""
+    latest = select(Cluster.latest_snapshot_digest).where(
+        Cluster.latest_snapshot_digest.is_not(None)
+    )
+    deleted = tx.connection.execute(
+        delete(Snapshot).where(Snapshot.last_used_at < unused_since, Snapshot.digest.not_in(latest))
+    )
+    return deleted.rowcount
