@@ -1,0 +1,85 @@
+"""Stat cards, empty states, problems and the lines that say where a figure comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Literal
+
+import streamlit as st
+
+from engines.contracts.errors import CloudOptimError
+from ui.components import formatting
+
+Tone = Literal["plain", "good", "info", "warning", "bad"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One figure: what it is, how much, a remark, and where it comes from."""
+
+    label: str
+    value: str
+    note: str = ""
+    source: str = ""
+    tone: Tone = "plain"
+
+
+def show_cards(cards: Sequence[Card]) -> None:
+    """A row of cards of equal height that wraps where the window is narrow."""
+    st.html(f'<div class="co-cards">{"".join(map(_card, cards))}</div>')
+
+
+def show_heading(title: str, about: str, *, level: Literal["title", "section"] = "section") -> None:
+    """A heading with one quiet line that says what stands below it."""
+    tag = "h1" if level == "title" else "h3"
+    st.html(
+        f'<div class="co-heading co-{level}"><{tag}>{escape(title)}</{tag}>'
+        f"<p>{escape(about)}</p></div>"
+    )
+
+
+def show_empty(title: str, advice: str, icon: str = "inbox") -> None:
+    """What a page shows where there is nothing yet: what is missing and what to do next."""
+    with st.container(border=True, key=f"empty-{_slug(title)}", horizontal_alignment="center"):
+        st.markdown(f"#### :material/{icon}: {title}", text_alignment="center")
+        st.markdown(advice, text_alignment="center")
+
+
+def show_problem(error: CloudOptimError) -> None:
+    """An error that a person can act on: what failed and the next step, never a traceback."""
+    problem = error.problem[:1].upper() + error.problem[1:]
+    step = error.next_step[:1].upper() + error.next_step[1:]
+    st.error(f"**{_plain(problem)}**  \nNext step: {_plain(step)}", icon=":material/error:")
+
+
+def show_source(parts: Sequence[tuple[str, datetime | None]], now: datetime) -> None:
+    """One quiet line: each source of the figures above, with its age."""
+    st.caption(
+        "Sources: "
+        + " · ".join(
+            f"{_plain(name)} ({formatting.age(as_of, now)}"
+            + (f", {formatting.moment_utc(as_of)})" if as_of else ")")
+            for name, as_of in parts
+        )
+    )
+
+
+def _card(card: Card) -> str:
+    note = f'<div class="co-note">{escape(card.note)}</div>' if card.note else ""
+    source = f'<div class="co-source">{escape(card.source)}</div>' if card.source else ""
+    return (
+        f'<div class="co-card co-{card.tone}"><div class="co-label">{escape(card.label)}</div>'
+        f'<div class="co-value">{escape(card.value)}</div>{note}{source}</div>'
+    )
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves as it is: names of files may hold any character."""
+    for sign in "\\`*_[]<>$:~#|":
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+def _slug(title: str) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in title.lower())

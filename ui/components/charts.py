@@ -1,0 +1,210 @@
+"""Charts: Plotly figures in the product's colours, legible in the light and the dark theme.
+
+Colours differ in lightness as well as in hue, and what a colour says is also said by text. Lines
+of more than 10,000 points are thinned to about 2,000 by LTTB, which keeps their peaks: the browser
+then takes 0.16 s instead of 4.9 s for 100,000 points.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # plotly takes a third of a second to import
+    from plotly.graph_objects import Figure
+
+GREEN, BLUE, YELLOW, RED, GRAY = "#12a37e", "#3b82f6", "#e0a100", "#d9482b", "#8492a6"
+SERIES_COLORS = (BLUE, GREEN, YELLOW, "#9b6bd3", RED, "#2aa6c9", GRAY, "#c06a9b")
+SERIES_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+# Buckets <5, 5-10, 10-15, 15-20, >20 %: green, two yellows, two reds, each darker than the last.
+BUCKET_COLORS = ("#8fd3b9", "#f6dd8b", "#e2b23c", "#e08a6b", "#b9402a")
+BUCKET_INK = ("#0c3b2e", "#4d3a00", "#3d2b00", "#3d1206", "#ffffff")
+
+MAX_POINTS = 10_000
+THINNED_POINTS = 2_000
+PLOT_CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of a chart: values over time. ``is_step`` holds each value until the next one."""
+
+    name: str
+    timestamps: NDArray[np.int64]  # Unix seconds
+    values: NDArray[np.float64]
+    is_step: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One bar with the text that stands beside it."""
+
+    label: str
+    value: float
+    text: str
+    color: str
+    hover: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A heatmap: a value (NaN: none), a text and a hover for each cell, and the colour scale."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: NDArray[np.float64]
+    texts: Sequence[Sequence[str]]
+    hovers: Sequence[Sequence[str]]
+    scale: Sequence[Sequence[Any]]
+    lowest: float
+    highest: float
+
+
+def thin(line: Line, points: int) -> Line:
+    """At most ``points`` points of a line, chosen so that its shape and extremes stay."""
+    if len(line.timestamps) <= points or points < 3:
+        return line
+    from tsdownsample import LTTBDownsampler
+
+    kept = LTTBDownsampler().downsample(line.timestamps, line.values, n_out=points)
+    return Line(
+        name=line.name,
+        timestamps=line.timestamps[kept],
+        values=line.values[kept],
+        is_step=line.is_step,
+    )
+
+
+def thin_all(lines: Sequence[Line]) -> tuple[list[Line], bool]:
+    """The lines with at most ``MAX_POINTS`` points in all, and whether any was thinned."""
+    total = sum(len(line.timestamps) for line in lines)
+    if total <= MAX_POINTS:
+        return list(lines), False
+    share = max(3, THINNED_POINTS // max(1, len(lines)))
+    return [thin(line, share) for line in lines], True
+
+
+def line_chart(
+    lines: Sequence[Line], *, zone: ZoneInfo, value_title: str, value_format: str, height: int = 380
+) -> "Figure":
+    """Values over time in the viewer's zone; the hover adds UTC."""
+    figure = _figure(height)
+    for position, line in enumerate(lines):
+        figure.add_scatter(
+            x=_local(line.timestamps, zone),
+            y=line.values,
+            customdata=_utc_texts(line.timestamps),
+            name=line.name,
+            mode="lines" if len(line.timestamps) > 1 else "markers",
+            line={
+                "color": SERIES_COLORS[position % len(SERIES_COLORS)],
+                "dash": SERIES_DASHES[position // len(SERIES_COLORS) % len(SERIES_DASHES)],
+                "width": 1.8,
+                "shape": "hv" if line.is_step else "linear",
+            },
+            hovertemplate=f"%{{y:{value_format}}}<br>%{{x|%d %b %H:%M}}<br>%{{customdata}}"
+            "<extra>%{fullData.name}</extra>",
+        )
+    figure.update_yaxes(title=value_title, rangemode="tozero", tickformat=value_format)
+    figure.update_layout(hovermode="closest", showlegend=len(lines) > 1)
+    return figure
+
+
+def bar_chart(
+    bars: Sequence[Bar], *, limit: float | None = None, limit_text: str = "", value_format: str
+) -> "Figure":
+    """Horizontal bars, first on top, with a dashed line where a limit lies."""
+    figure = _figure(max(130, 34 * len(bars) + 60))
+    figure.add_bar(
+        y=[bar.label for bar in bars],
+        x=[bar.value for bar in bars],
+        text=[bar.text for bar in bars],
+        textposition="outside",
+        cliponaxis=False,
+        orientation="h",
+        marker={"color": [bar.color for bar in bars], "cornerradius": 4},
+        customdata=[bar.hover or bar.text for bar in bars],
+        hovertemplate="%{customdata}<extra>%{y}</extra>",
+    )
+    top = max([bar.value for bar in bars] + [limit or 0.0])
+    figure.update_xaxes(range=[0, top * 1.25 or 1], tickformat=value_format)
+    figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
+    figure.update_layout(showlegend=False, bargap=0.35)
+    if limit is not None:
+        figure.add_vline(
+            x=limit,
+            line={"color": GRAY, "dash": "dash", "width": 1.5},
+            annotation={"text": limit_text, "font": {"size": 11}, "yanchor": "bottom", "y": 1},
+        )
+    return figure
+
+
+def heatmap(cells: Cells) -> "Figure":
+    """Rows from the top down, columns named above; the height follows the number of rows."""
+    figure = _figure(22 * len(cells.rows) + 110)
+    figure.add_heatmap(
+        z=cells.values,
+        x=list(cells.columns),
+        y=list(cells.rows),
+        text=cells.texts,
+        customdata=cells.hovers,
+        texttemplate="%{text}",
+        textfont={"size": 10},
+        hovertemplate="%{customdata}<extra></extra>",
+        colorscale=list(cells.scale),
+        zmin=cells.lowest,
+        zmax=cells.highest,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hoverongaps=False,
+    )
+    figure.update_xaxes(side="top", tickangle=-55, showgrid=False, tickfont={"size": 10})
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 11})
+    figure.update_layout(margin={"l": 110, "r": 8, "t": 92, "b": 8})
+    return figure
+
+
+def stepped_scale(colors: Sequence[str]) -> list[list[Any]]:
+    """A colour scale of equal flat steps, for values 0..n-1 on the range -0.5..n-0.5."""
+    count = len(colors)
+    return [
+        [edge / count, color]
+        for position, color in enumerate(colors)
+        for edge in (position, position + 1)
+    ]
+
+
+def _figure(height: int) -> "Figure":
+    """An empty figure with the layout that all charts share."""
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 16, "t": 26, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": None},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    return figure
+
+
+def _local(timestamps: NDArray[np.int64], zone: ZoneInfo) -> list[datetime]:
+    """Wall-clock times of the viewer's zone, which is how Plotly wants its axis."""
+    return [
+        datetime.fromtimestamp(seconds, zone).replace(tzinfo=None)
+        for seconds in timestamps.tolist()
+    ]
+
+
+def _utc_texts(timestamps: NDArray[np.int64]) -> list[str]:
+    return [
+        f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        for seconds in timestamps.tolist()
+    ]

@@ -1,0 +1,153 @@
+"""Codes to words: one place where what the product calls a thing is decided."""
+
+from engines.contracts.plan import (
+    CordonNode,
+    DeleteVolume,
+    DrainNode,
+    LaunchInstance,
+    PatchWorkloadAffinity,
+    PatchWorkloadResources,
+    PlanStep,
+    ScaleWorkload,
+    SnapshotVolume,
+    SuspendCronjob,
+    TagResource,
+    TerminateInstance,
+    UncordonNode,
+    Verify,
+    WaitForNode,
+    WaitForPods,
+)
+from engines.contracts.pricing import InterruptionBucket
+from engines.contracts.results import DecisionType
+from engines.contracts.verdict import SafetyLayer, VerdictAction
+
+DECISION_TYPES = {
+    DecisionType.SPOT_OPTIMIZE: "Spot optimizer",
+    DecisionType.BIN_PACK: "Bin packing",
+    DecisionType.RIGHTSIZE: "Rightsizing",
+    DecisionType.SCHEDULE: "Office hours",
+    DecisionType.GHOST_PROBE: "Ghost probe",
+    DecisionType.VOLUME_CLEANUP: "Zombie volumes",
+    DecisionType.NETWORK_OPTIMIZE: "Network optimizer",
+    DecisionType.OOMKILLED_REMEDIATE: "OOM remediation",
+}
+
+LAYERS = {
+    SafetyLayer.RISK: "Risk",
+    SafetyLayer.AZ_DISTRIBUTION: "AZ distribution",
+    SafetyLayer.POOL_CONCENTRATION: "Pool concentration",
+    SafetyLayer.ON_DEMAND_BUFFER: "On-demand buffer",
+    SafetyLayer.ALL_TOGETHER: "All together",
+}
+
+LAYER_RULES = {
+    SafetyLayer.RISK: "every Spot pool that the plan adds scores at least the limit",
+    SafetyLayer.AZ_DISTRIBUTION: "the cluster stands in at least so many zones",
+    SafetyLayer.POOL_CONCENTRATION: "no Spot pool carries more than this share",
+    SafetyLayer.ON_DEMAND_BUFFER: "at least this share stays on-demand",
+    SafetyLayer.ALL_TOGETHER: "all four layers hold at every step",
+}
+
+VERDICTS = {
+    VerdictAction.APPROVED: "Safe",
+    VerdictAction.SAFE_ALTERNATIVE_CREATED: "Safe alternative made",
+    VerdictAction.REJECTED: "Rejected",
+    VerdictAction.NOT_APPLICABLE: "Nothing to judge",
+}
+
+VERDICT_SIGNS = {
+    VerdictAction.APPROVED: "✓",
+    VerdictAction.SAFE_ALTERNATIVE_CREATED: "⇄",
+    VerdictAction.REJECTED: "✕",
+    VerdictAction.NOT_APPLICABLE: "-",
+}
+
+VERDICT_COLORS = {
+    VerdictAction.APPROVED: "green",
+    VerdictAction.SAFE_ALTERNATIVE_CREATED: "yellow",
+    VerdictAction.REJECTED: "red",
+    VerdictAction.NOT_APPLICABLE: "gray",
+}
+
+INTERRUPTION_BUCKETS = {
+    InterruptionBucket.UNDER_5: "<5%",
+    InterruptionBucket.FROM_5_TO_10: "5-10%",
+    InterruptionBucket.FROM_10_TO_15: "10-15%",
+    InterruptionBucket.FROM_15_TO_20: "15-20%",
+    InterruptionBucket.OVER_20: ">20%",
+}
+
+RISK_COMPONENTS = {
+    "public_rate": "Public interruption rate",
+    "volatility": "Price volatility",
+    "gap": "Gap to on-demand",
+    "time": "Time of day",
+}
+
+
+def in_words(code: str) -> str:
+    """A code as readable words, for codes that have no entry of their own."""
+    words = code.replace("_", " ").replace(".", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def decision_type(code: str) -> str:
+    """The name of a decision type on screen."""
+    known = {str(kind): name for kind, name in DECISION_TYPES.items()}
+    return known.get(code, in_words(code))
+
+
+def verdict(action: str) -> str:
+    """A verdict with its sign, so that it does not speak by colour alone."""
+    for known, words in VERDICTS.items():
+        if known == action:
+            return f"{VERDICT_SIGNS[known]} {words}"
+    return in_words(action)
+
+
+def describe_step(step: PlanStep) -> str:  # noqa: C901, PLR0912 - one case for each type of step
+    """What a step does, in one line."""
+    match step:
+        case LaunchInstance():
+            replaced = f" in place of {step.replaces_node}" if step.replaces_node else ""
+            kind = "Spot" if step.capacity_type == "spot" else "on-demand"
+            return f"Launch {step.instance_type} in {step.availability_zone} ({kind}){replaced}"
+        case CordonNode():
+            return f"Cordon {step.node}"
+        case UncordonNode():
+            return f"Uncordon {step.node}"
+        case DrainNode():
+            return f"Drain {step.node}, waiting at least {step.grace_seconds} s for each pod"
+        case TerminateInstance():
+            node = f" ({step.node})" if step.node else ""
+            return f"Terminate {step.instance_id}{node}"
+        case ScaleWorkload():
+            return f"Scale {_name(step)} from {step.previous_replicas} to {step.replicas}"
+        case PatchWorkloadResources():
+            return f"Set requests and limits of {_name(step)}"
+        case PatchWorkloadAffinity():
+            return f"Set the affinity of {_name(step)}"
+        case SuspendCronjob():
+            return f"{'Suspend' if step.suspend else 'Resume'} {_name(step)}"
+        case SnapshotVolume():
+            return f"Snapshot {step.volume_id} and wait for it"
+        case DeleteVolume():
+            return f"Delete {step.volume_id}"
+        case TagResource():
+            if step.value is None:
+                return f"Remove tag {step.key} from {step.resource_id}"
+            return f"Tag {step.resource_id} with {step.key}={step.value}"
+        case WaitForNode():
+            return f"Wait until the node of step {step.launch_step} is Ready"
+        case WaitForPods():
+            where = ", ".join(step.namespaces) or "all namespaces"
+            return f"Wait until no moved pod is Pending ({where})"
+        case Verify():
+            return f"Verify: {step.expectation}"
+
+
+def _name(
+    step: ScaleWorkload | PatchWorkloadResources | PatchWorkloadAffinity | SuspendCronjob,
+) -> str:
+    return f"{step.workload.kind} {step.workload.namespace}/{step.workload.name}"

@@ -1,0 +1,26 @@
+"""The router: page settings, navigation, and the one place where a page's error is shown."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from engines.contracts.errors import CloudOptimError
+from ui import navigation
+from ui.components.cards import show_problem
+
+HERE = Path(__file__).resolve().parent
+
+st.set_page_config(
+    page_title="CloudOptim",
+    page_icon=str(HERE / "assets" / "favicon.png"),
+    layout="wide",
+    initial_sidebar_state="expanded",
+)
+st.html(HERE / "components" / "style.css")
+st.logo(str(HERE / "assets" / "favicon.png"), size="large")
+
+page = st.navigation(navigation.pages())
+try:
+    page.run()
+except CloudOptimError as error:
+    show_problem(error)

@@ -1,0 +1,93 @@
+"""The pages of the workbench, in the order of the menu.
+
+They are given by absolute path: ``pages/`` must not lie beside the script that Streamlit runs.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """One page: its file, its name in menu and address, and what one does there."""
+
+    name: str
+    title: str
+    icon: str
+    about: str
+
+
+SECTIONS = {
+    "": (
+        Screen(
+            name="overview",
+            title="Overview",
+            icon="space_dashboard",
+            about="What the clusters cost, what could be saved, and what to do next.",
+        ),
+    ),
+    "Save": (
+        Screen(
+            name="clusters",
+            title="Clusters",
+            icon="hub",
+            about="Open what kubectl prints, and see nodes, pods and cost of each cluster.",
+        ),
+        Screen(
+            name="optimize",
+            title="Optimize",
+            icon="bolt",
+            about="Dry-run the Spot optimizer and read its plan, evidence and safety verdict.",
+        ),
+    ),
+    "Market": (
+        Screen(
+            name="pricing",
+            title="Pricing",
+            icon="show_chart",
+            about="Spot and on-demand prices, Spot Advisor, risk scores, coverage and imports.",
+        ),
+    ),
+    "Proof": (
+        Screen(
+            name="decision_stream",
+            title="Decision stream",
+            icon="timeline",
+            about="Every decision with its inputs, its verdict and its savings.",
+        ),
+        Screen(
+            name="safety",
+            title="Safety",
+            icon="verified_user",
+            about="Verdicts, violations of the last 24 hours, limits and the audit log.",
+        ),
+        Screen(
+            name="system",
+            title="System",
+            icon="settings",
+            about="Database, data ages, imports, settings in force and versions.",
+        ),
+    ),
+}
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The menu as Streamlit wants it; the first page is the one at the root address."""
+    return {
+        section: [
+            st.Page(
+                PAGES / f"{screen.name}.py",
+                title=screen.title,
+                icon=f":material/{screen.icon}:",
+                url_path=screen.name.replace("_", "-"),
+                default=screen.name == "overview",
+                help=screen.about,
+            )
+            for screen in screens
+        ]
+        for section, screens in SECTIONS.items()
+    }

@@ -1,0 +1,38 @@
+"""What belongs to one viewer: who it is, which role, which time zone; and the running program.
+
+The only module that touches ``st.session_state``.
+"""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from services.access import LOCAL_ADMIN, Actor, Role, authorise
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def current_user() -> Actor:
+    """Who is looking. Without an identity provider the app serves loopback, to a local admin."""
+    return LOCAL_ADMIN
+
+
+def require(role: str) -> Actor:
+    """The first line of every page: the viewer, or an AccessDeniedError where the role is less."""
+    user = current_user()
+    authorise(user, Role[role.upper()], "see this page")
+    return user
+
+
+def viewer_zone() -> ZoneInfo:
+    """The time zone of the viewer's browser; UTC where the browser does not tell a known one."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC_ZONE
+
+
+def now() -> datetime:
+    """The time at which a page is drawn."""
+    return datetime.now(UTC)
