@@ -32,6 +32,24 @@ class VerdictAction(StrEnum):
     NOT_APPLICABLE = "not_applicable"  # the plan changes no node
 
 
+class PlanPurpose(StrEnum):
+    """Why a plan is made; its caller declares it, and some purposes open a recorded exception."""
+
+    CHANGE = "change"  # optimisation, clean-up, a person's click: no exception
+    SCHEDULED_SLEEP = "scheduled_sleep"  # office hours take nodes away
+    SCHEDULED_WAKE = "scheduled_wake"  # office hours bring them back: all layers at the end
+    INTERRUPTION = "interruption"  # nodes under notice are replaced
+
+
+class ExceptionKind(StrEnum):
+    """The recorded exceptions that let a breach of a limit pass. None ever covers layer 1."""
+
+    SCHEDULED_SLEEP = "scheduled_sleep"
+    INTERRUPTION = "interruption"
+    SMALL_CLUSTER = "small_cluster"
+    INSTANCES_JOINING = "instances_joining"  # between two launches, nothing being taken away
+
+
 class SafetyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The limits of the layers for one cluster. An operator may tighten, an admin loosen them."""
 
