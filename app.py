@@ -13,14 +13,17 @@ from api.lifespan import lifespan
 from api.loopback import refuse_public_address
 from api.middleware import MIDDLEWARE
 from api.routes import ROUTES
+from api.startup import starting
 from services.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent
 
-refuse_public_address({"server.address": st.get_option("server.address")})
+if __name__ != "__main__":  # python app.py takes its address from the settings, see below
+    refuse_public_address({"server.address": st.get_option("server.address")})
 
 app = st.App(ROOT / "ui" / "main.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)
 
 if __name__ == "__main__":
-    settings = load_settings()
+    with starting():
+        settings = load_settings()
     app.run(config={"server.address": settings.host, "server.port": settings.port})

@@ -13,7 +13,8 @@ from typing import Any
 import click
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.errors import CloudOptimError, ConfigurationError
+from api.startup import starting
+from services.errors import ConfigurationError
 
 _NEXT_STEP = (
     "no identity provider is configured yet, so everybody who reached it would be an admin; "
@@ -27,11 +28,9 @@ def refuse_public_address(addresses: Mapping[str, str | None]) -> None:
     ``addresses`` are the listening addresses known before the start, by the setting that gave
     them; what uvicorn's own command was told is added.
     """
-    try:
+    with starting():
         for source, address in (dict(addresses) | _uvicorn_host()).items():
             require_loopback(source, address)
-    except CloudOptimError as error:
-        raise SystemExit(f"CloudOptim did not start: {error}") from error
 
 
 def require_loopback(source: str, address: str | None) -> None:
@@ -40,11 +39,13 @@ def require_loopback(source: str, address: str | None) -> None:
     ``source`` names the setting it came from; None means that no address was given, which servers
     take as "all".
     """
-    if not is_loopback(address):
+    if address is None:
         raise ConfigurationError(
-            f"{source} is {address or 'not set, which means every address'}, not loopback",
-            next_step=_NEXT_STEP,
+            f"{source} is not set, which means every address",
+            next_step="start in the folder of app.py, so that .streamlit/config.toml is read",
         )
+    if not is_loopback(address):
+        raise ConfigurationError(f"{source} is {address}, not loopback", next_step=_NEXT_STEP)
 
 
 def is_loopback(address: str | None) -> bool:
@@ -87,7 +88,7 @@ def _came_over_loopback(scope: Scope) -> bool:
     """Whether socket and Host header are this machine's (the header: against DNS rebinding)."""
     server = scope.get("server")
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    return bool(server) and is_loopback(server[0]) and is_loopback(_without_port(host))
+    return server is not None and is_loopback(server[0]) and is_loopback(_without_port(host))
 
 
 def _without_port(host: str) -> str:

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from services.access import LOCAL_ADMIN, Actor, Role, authorise
+from services.bootstrap import open_database
+from services.settings import Settings, load_settings
+from services.workflows.browse_system import Database
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -23,6 +26,17 @@ def require(role: str) -> Actor:
     user = current_user()
     authorise(user, Role[role.upper()], "see this page")
     return user
+
+
+def database() -> Database:
+    """The database of the settings, opened once in this process and shared by all viewers."""
+    settings = load_settings()
+    return _database(settings.sqlalchemy_url(), settings)
+
+
+@st.cache_resource(show_spinner=False)
+def _database(url: str, _settings: Settings) -> Database:
+    return open_database(_settings)
 
 
 def viewer_zone() -> ZoneInfo:
