@@ -82,7 +82,7 @@ def _scaled(digits: int, match: re.Match[str]) -> int:
 def _refusal(text: str, reason: str) -> InvalidInputError:
     shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
     return InvalidInputError(
-        f'quantity "{shown}"',
-        reason,
+        "quantity",
+        f'"{shown}" {reason}',
         next_step='write an amount such as "250m", "128Mi" or "2"',
     )

@@ -1,13 +1,24 @@
 """What an engine is asked: one immutable request that carries all it may look at."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import msgspec
 
+from engines.contracts.decoding import DECODING_ERRORS, JsonFailure, explain, without_nulls
+from engines.contracts.errors import InvalidInputError
 from engines.contracts.results import DecisionType
-from engines.contracts.state import ClusterState, CurrentState
+from engines.contracts.state import (
+    ClusterState,
+    CurrentState,
+    canonical_cluster_json,
+    canonical_market_json,
+    compile_state,
+    digest,
+    to_document,
+)
+from engines.contracts.usage import refuse_absurd_time
 
 
 class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +49,92 @@ class DecisionRequestDocument(
     request_id: str
     cluster_id: str
     decision_type: DecisionType
-    now: datetime
+    now: Annotated[datetime, msgspec.Meta(tz=True)]
     current_state: CurrentState
     requirements: Mapping[str, Any] = {}
     constraints: Mapping[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        refuse_absurd_time("now", self.now)
+
+
+def parse_request(data: bytes) -> DecisionRequest:
+    """One request from its JSON. Raises InvalidInputError naming the path or the place in it."""
+    try:
+        return to_request(_decoded(data))
+    except DECODING_ERRORS as error:
+        raise _invalid(explain(error, data)) from error
+
+
+def to_request(document: DecisionRequestDocument) -> DecisionRequest:
+    """The request with its state compiled."""
+    return DecisionRequest(
+        request_id=document.request_id,
+        cluster_id=document.cluster_id,
+        decision_type=document.decision_type,
+        now=document.now,
+        current_state=compile_state(document.current_state),
+        requirements=document.requirements,
+        constraints=document.constraints,
+    )
+
+
+def to_request_document(request: DecisionRequest) -> DecisionRequestDocument:
+    """The request as JSON carries it."""
+    return DecisionRequestDocument(
+        request_id=request.request_id,
+        cluster_id=request.cluster_id,
+        decision_type=request.decision_type,
+        now=request.now,
+        current_state=to_document(request.current_state),
+        requirements=request.requirements,
+        constraints=request.constraints,
+    )
+
+
+def input_digest(request: DecisionRequest) -> str:
+    """SHA-256 of all that an answer may depend on: equal digests mean equal answers.
+
+    The request's id is not part of it, so that the same question asked twice is one question.
+    """
+    state = request.current_state
+    question = {
+        "cluster": digest(canonical_cluster_json(state)),
+        "market": digest(canonical_market_json(state)),
+        "sources": state.sources,
+        "cluster_id": request.cluster_id,
+        "decision_type": request.decision_type,
+        "now": request.now.astimezone(UTC),
+        "requirements": request.requirements,
+        "constraints": request.constraints,
+    }
+    return digest(_encode(question))
+
+
+_encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+_decoder = msgspec.json.Decoder(DecisionRequestDocument)
+
+
+def _decoded(data: bytes) -> DecisionRequestDocument:
+    """Decode; in the state null means "not set", as in Kubernetes."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError:
+        tree = msgspec.json.decode(data)
+        state = tree.get("current_state") if isinstance(tree, dict) else None
+        bare = without_nulls(state)
+        if bare == state:
+            raise
+        return _decoder.decode(msgspec.json.encode({**tree, "current_state": bare}))
+
+
+def _invalid(failure: JsonFailure) -> InvalidInputError:
+    place = failure.path or "the request"
+    if failure.offset is not None:
+        place = f"{place}, byte {failure.offset}"
+    if "unknown field" in failure.reason and failure.path == "$.current_state":
+        known = ", ".join(CurrentState.__struct_fields__)
+        return InvalidInputError(place, failure.reason, next_step=f"the fields are {known}")
+    return InvalidInputError(
+        place, failure.reason, next_step="correct it; the JSON Schema describes what is expected"
+    )

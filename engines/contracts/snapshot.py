@@ -138,7 +138,9 @@ class ClusterSnapshot:
     """All that was read of a cluster. Tuples are sorted by (kind, namespace, name).
 
     ``listed`` names the fields that were given at all: without "pdbs" in it, an empty ``pdbs``
-    does not mean that there are none. ``problems`` are the objects that could not be used.
+    does not mean that there are none. ``problems`` are the objects that could not be used, for
+    any reason; of these ``unread`` did not even fit their types, and ``set_aside`` holds the others
+    by field, so that the state can be stored whole.
     """
 
     nodes: NodeTable
@@ -164,3 +166,5 @@ class ClusterSnapshot:
     pod_metrics: tuple[kubernetes.PodMetrics, ...] = ()
     listed: frozenset[str] = frozenset()
     problems: tuple[Skipped, ...] = ()
+    unread: tuple[Skipped, ...] = ()
+    set_aside: Mapping[str, tuple[kubernetes.KubernetesObject, ...]] = field(default_factory=dict)

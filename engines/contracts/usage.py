@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -30,6 +30,13 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unkno
             value = getattr(self, name)
             if value is not None and not 0 <= value <= LARGEST_AMOUNT:
                 raise ValueError(f"{name} must be a number between 0 and 2^48, not {value}")
+        refuse_absurd_time("timestamp", self.timestamp)
+
+
+def refuse_absurd_time(name: str, moment: datetime) -> None:
+    """Raise ValueError for a moment that can only be a slip: a wrong unit, a wrong century."""
+    if not 2000 <= moment.year < 2200:
+        raise ValueError(f"{name} {moment.isoformat()} is not in this century or the next")
 
 
 class ContainerKey(NamedTuple):
@@ -83,6 +90,26 @@ class UsageTable:
             cpu_cores=np.fromiter((readings[key][0] for key in keys), np.float64, len(keys)),
             memory_bytes=np.fromiter((readings[key][1] for key in keys), np.float64, len(keys)),
         )
+
+
+def to_usage_rows(table: UsageTable) -> tuple[UsageRow, ...]:
+    """The readings as rows, in the table's order."""
+    return tuple(
+        UsageRow(
+            namespace=key.namespace,
+            pod=key.pod,
+            container=key.container,
+            timestamp=datetime.fromtimestamp(int(table.timestamps[row]), UTC),
+            cpu_cores=_or_none(table.cpu_cores[row]),
+            memory_bytes=_or_none(table.memory_bytes[row]),
+        )
+        for position, key in enumerate(table.containers)
+        for row in range(int(table.starts[position]), int(table.starts[position + 1]))
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _or_nan(value: float | None) -> float:
@@ -151,3 +178,19 @@ class TrafficTable:
             receivers=np.fromiter((position[pair[1]] for pair in pairs), np.int32, len(pairs)),
             bytes_per_day=np.fromiter((cells[pair] for pair in pairs), np.int64, len(pairs)),
         )
+
+
+def to_traffic_rows(table: TrafficTable) -> tuple[TrafficRow, ...]:
+    """The matrix as rows, in its own order."""
+    return tuple(
+        TrafficRow(
+            from_namespace=table.pods[sender].namespace,
+            from_pod=table.pods[sender].name,
+            to_namespace=table.pods[receiver].namespace,
+            to_pod=table.pods[receiver].name,
+            bytes_per_day=int(amount),
+        )
+        for sender, receiver, amount in zip(
+            table.senders, table.receivers, table.bytes_per_day, strict=True
+        )
+    )

@@ -15,6 +15,7 @@ from engines.contracts.kubernetes.containers import (
 )
 from engines.contracts.kubernetes.meta import (
     Condition,
+    KubernetesObject,
     KubernetesStruct,
     LabelSelector,
     LabelSelectorRequirement,
@@ -75,7 +76,6 @@ from engines.contracts.kubernetes.workloads import (
     ReplicaSet,
     StatefulSet,
     Workload,
-    kind_of,
     template_of,
 )
 
@@ -100,6 +100,7 @@ __all__ = [
     "HorizontalPodAutoscaler",
     "HostPort",
     "Job",
+    "KubernetesObject",
     "KubernetesStruct",
     "LabelSelector",
     "LabelSelectorRequirement",
@@ -148,6 +149,5 @@ __all__ = [
     "WebhookConfiguration",
     "WeightedPodAffinityTerm",
     "Workload",
-    "kind_of",
     "template_of",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engines.contracts import kubernetes
-from engines.contracts.kubernetes.meta import KubernetesStruct
+from engines.contracts.kubernetes.meta import KubernetesObject
 
 
 class Kind(NamedTuple):
@@ -16,7 +16,7 @@ class Kind(NamedTuple):
 
     name: str
     field: str
-    type: type[KubernetesStruct]
+    type: type[KubernetesObject]
     groups: tuple[str, ...]
 
     @property

@@ -95,6 +95,17 @@ class ObjectMeta(KubernetesStruct, frozen=True, kw_only=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
+class KubernetesObject(KubernetesStruct, frozen=True, kw_only=True):
+    """Base of everything that has a name of its own in the API."""
+
+    metadata: ObjectMeta
+
+    @property
+    def kind(self) -> str:
+        """The object's kind, as Kubernetes writes it."""
+        return type(self).__name__
+
+
 class LabelSelectorRequirement(KubernetesStruct, frozen=True, kw_only=True):
     """One expression: ``operator`` is In, NotIn, Exists or DoesNotExist."""
 

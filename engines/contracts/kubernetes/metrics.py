@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 
-from engines.contracts.kubernetes.meta import KubernetesStruct, ObjectMeta, Quantity, Time
+from engines.contracts.kubernetes.meta import (
+    KubernetesObject,
+    KubernetesStruct,
+    Quantity,
+    Time,
+)
 
 
-class NodeMetrics(KubernetesStruct, frozen=True, kw_only=True):
+class NodeMetrics(KubernetesObject, frozen=True, kw_only=True):
     """A node's use over the window that ended at ``timestamp``."""
 
-    metadata: ObjectMeta
     timestamp: Time | None = None
     window: str = ""
     usage: Mapping[str, Quantity] = {}
@@ -21,10 +25,9 @@ class ContainerMetrics(KubernetesStruct, frozen=True, kw_only=True):
     usage: Mapping[str, Quantity] = {}
 
 
-class PodMetrics(KubernetesStruct, frozen=True, kw_only=True):
+class PodMetrics(KubernetesObject, frozen=True, kw_only=True):
     """A pod's use over the window that ended at ``timestamp``, by container."""
 
-    metadata: ObjectMeta
     timestamp: Time | None = None
     window: str = ""
     containers: tuple[ContainerMetrics, ...] = ()

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from engines.contracts.kubernetes.meta import (
+    KubernetesObject,
     KubernetesStruct,
-    ObjectMeta,
     ObjectReference,
     Time,
 )
@@ -27,10 +27,9 @@ class ServiceSpec(KubernetesStruct, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "cluster_ip", "")
 
 
-class Service(KubernetesStruct, frozen=True, kw_only=True):
+class Service(KubernetesObject, frozen=True, kw_only=True):
     """A name for a set of pods."""
 
-    metadata: ObjectMeta
     spec: ServiceSpec = ServiceSpec()
 
 
@@ -64,10 +63,9 @@ class Endpoint(KubernetesStruct, frozen=True, kw_only=True):
     hints: EndpointHints | None = None
 
 
-class EndpointSlice(KubernetesStruct, frozen=True, kw_only=True):
+class EndpointSlice(KubernetesObject, frozen=True, kw_only=True):
     """Endpoints of the service named by the label kubernetes.io/service-name."""
 
-    metadata: ObjectMeta
     endpoints: tuple[Endpoint, ...] = ()
     address_type: str = ""
 
@@ -79,13 +77,12 @@ class EventSeries(KubernetesStruct, frozen=True, kw_only=True):
     last_observed_time: Time | None = None
 
 
-class Event(KubernetesStruct, frozen=True, kw_only=True):
+class Event(KubernetesObject, frozen=True, kw_only=True):
     """Something that happened. The message is not kept: it may quote customer data.
 
     ``involved_object`` of core/v1 and ``regarding`` of events.k8s.io/v1 are one thing: ``subject``.
     """
 
-    metadata: ObjectMeta
     involved_object: ObjectReference | None = None
     regarding: ObjectReference | None = None
     reason: str = ""

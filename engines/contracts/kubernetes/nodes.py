@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engines.contracts.kubernetes.meta import KubernetesStruct, ObjectMeta, Quantity, Time
+from engines.contracts.kubernetes.meta import (
+    KubernetesObject,
+    KubernetesStruct,
+    Quantity,
+    Time,
+)
 from engines.contracts.kubernetes.placement import Taint
 
 
@@ -50,10 +55,9 @@ class NodeStatus(KubernetesStruct, frozen=True, kw_only=True):
     volumes_attached: tuple[AttachedVolume, ...] = ()
 
 
-class Node(KubernetesStruct, frozen=True, kw_only=True):
+class Node(KubernetesObject, frozen=True, kw_only=True):
     """One node."""
 
-    metadata: ObjectMeta
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 
@@ -84,8 +88,7 @@ class CSINodeSpec(KubernetesStruct, frozen=True, kw_only=True):
     drivers: tuple[CSINodeDriver, ...] = ()
 
 
-class CSINode(KubernetesStruct, frozen=True, kw_only=True):
+class CSINode(KubernetesObject, frozen=True, kw_only=True):
     """The volume drivers of the node of the same name."""
 
-    metadata: ObjectMeta
     spec: CSINodeSpec = CSINodeSpec()

@@ -11,6 +11,7 @@ from engines.contracts.kubernetes.containers import (
 )
 from engines.contracts.kubernetes.meta import (
     Condition,
+    KubernetesObject,
     KubernetesStruct,
     ObjectMeta,
     Presence,
@@ -167,10 +168,9 @@ class PodStatus(KubernetesStruct, frozen=True, kw_only=True):
     allocated_resources: Mapping[str, Quantity] = {}
 
 
-class Pod(KubernetesStruct, frozen=True, kw_only=True):
+class Pod(KubernetesObject, frozen=True, kw_only=True):
     """One pod."""
 
-    metadata: ObjectMeta
     spec: PodSpec
     status: PodStatus = PodStatus()
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from engines.contracts.kubernetes.meta import (
     Condition,
+    KubernetesObject,
     KubernetesStruct,
     LabelSelector,
-    ObjectMeta,
     Quantity,
     Time,
 )
@@ -19,10 +19,9 @@ class NamespaceStatus(KubernetesStruct, frozen=True, kw_only=True):
     phase: str = "Active"
 
 
-class Namespace(KubernetesStruct, frozen=True, kw_only=True):
+class Namespace(KubernetesObject, frozen=True, kw_only=True):
     """A namespace; its labels opt in to office hours and are matched by affinity."""
 
-    metadata: ObjectMeta
     status: NamespaceStatus = NamespaceStatus()
 
 
@@ -47,10 +46,9 @@ class PodDisruptionBudgetStatus(KubernetesStruct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
 
 
-class PodDisruptionBudget(KubernetesStruct, frozen=True, kw_only=True):
+class PodDisruptionBudget(KubernetesObject, frozen=True, kw_only=True):
     """How many of the selected pods must stay."""
 
-    metadata: ObjectMeta
     spec: PodDisruptionBudgetSpec = PodDisruptionBudgetSpec()
     status: PodDisruptionBudgetStatus = PodDisruptionBudgetStatus()
 
@@ -72,10 +70,9 @@ class LimitRangeSpec(KubernetesStruct, frozen=True, kw_only=True):
     limits: tuple[LimitRangeItem, ...] = ()
 
 
-class LimitRange(KubernetesStruct, frozen=True, kw_only=True):
+class LimitRange(KubernetesObject, frozen=True, kw_only=True):
     """Bounds of requests and limits in a namespace."""
 
-    metadata: ObjectMeta
     spec: LimitRangeSpec = LimitRangeSpec()
 
 
@@ -108,10 +105,9 @@ class ResourceQuotaStatus(KubernetesStruct, frozen=True, kw_only=True):
     used: Mapping[str, Quantity] = {}
 
 
-class ResourceQuota(KubernetesStruct, frozen=True, kw_only=True):
+class ResourceQuota(KubernetesObject, frozen=True, kw_only=True):
     """A namespace's ceiling."""
 
-    metadata: ObjectMeta
     spec: ResourceQuotaSpec = ResourceQuotaSpec()
     status: ResourceQuotaStatus = ResourceQuotaStatus()
 
@@ -148,7 +144,7 @@ class Webhook(KubernetesStruct, frozen=True, kw_only=True):
 
 
 class MutatingWebhookConfiguration(
-    KubernetesStruct,
+    KubernetesObject,
     frozen=True,
     kw_only=True,
     tag_field="kind",
@@ -156,12 +152,11 @@ class MutatingWebhookConfiguration(
 ):
     """Webhooks that change objects on their way in."""
 
-    metadata: ObjectMeta
     webhooks: tuple[Webhook, ...] = ()
 
 
 class ValidatingWebhookConfiguration(
-    KubernetesStruct,
+    KubernetesObject,
     frozen=True,
     kw_only=True,
     tag_field="kind",
@@ -169,7 +164,6 @@ class ValidatingWebhookConfiguration(
 ):
     """Webhooks that accept or refuse objects."""
 
-    metadata: ObjectMeta
     webhooks: tuple[Webhook, ...] = ()
 
 

@@ -2,7 +2,11 @@
 
 import msgspec
 
-from engines.contracts.kubernetes.meta import KubernetesStruct, ObjectMeta, Quantity
+from engines.contracts.kubernetes.meta import (
+    KubernetesObject,
+    KubernetesStruct,
+    Quantity,
+)
 
 
 class ScaleTarget(KubernetesStruct, frozen=True, kw_only=True):
@@ -55,10 +59,9 @@ class HorizontalPodAutoscalerStatus(KubernetesStruct, frozen=True, kw_only=True)
     desired_replicas: int = 0
 
 
-class HorizontalPodAutoscaler(KubernetesStruct, frozen=True, kw_only=True):
+class HorizontalPodAutoscaler(KubernetesObject, frozen=True, kw_only=True):
     """Sets a workload's replicas from its use."""
 
-    metadata: ObjectMeta
     spec: HorizontalPodAutoscalerSpec
     status: HorizontalPodAutoscalerStatus = HorizontalPodAutoscalerStatus()
 
@@ -72,8 +75,7 @@ class ScaledObjectSpec(KubernetesStruct, frozen=True, kw_only=True):
     idle_replica_count: int | None = None
 
 
-class ScaledObject(KubernetesStruct, frozen=True, kw_only=True):
+class ScaledObject(KubernetesObject, frozen=True, kw_only=True):
     """KEDA's autoscaler. Paused by annotations ``autoscaling.keda.sh/paused...``."""
 
-    metadata: ObjectMeta
     spec: ScaledObjectSpec

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from engines.contracts.kubernetes.meta import (
+    KubernetesObject,
     KubernetesStruct,
-    ObjectMeta,
     ObjectReference,
     Presence,
     Quantity,
@@ -25,10 +25,9 @@ class PersistentVolumeClaimStatus(KubernetesStruct, frozen=True, kw_only=True):
     capacity: Mapping[str, Quantity] = {}
 
 
-class PersistentVolumeClaim(KubernetesStruct, frozen=True, kw_only=True):
+class PersistentVolumeClaim(KubernetesObject, frozen=True, kw_only=True):
     """A pod's claim to storage."""
 
-    metadata: ObjectMeta
     spec: VolumeClaimSpec = VolumeClaimSpec()
     status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
 
@@ -68,10 +67,9 @@ class PersistentVolumeStatus(KubernetesStruct, frozen=True, kw_only=True):
     phase: str = "Pending"
 
 
-class PersistentVolume(KubernetesStruct, frozen=True, kw_only=True):
+class PersistentVolume(KubernetesObject, frozen=True, kw_only=True):
     """A piece of storage."""
 
-    metadata: ObjectMeta
     spec: PersistentVolumeSpec = PersistentVolumeSpec()
     status: PersistentVolumeStatus = PersistentVolumeStatus()
 
@@ -89,10 +87,9 @@ class TopologyTerm(KubernetesStruct, frozen=True, kw_only=True):
     match_label_expressions: tuple[TopologyExpression, ...] = ()
 
 
-class StorageClass(KubernetesStruct, frozen=True, kw_only=True):
+class StorageClass(KubernetesObject, frozen=True, kw_only=True):
     """How volumes are made. ``parameters`` keeps ``KEPT_STORAGE_PARAMETERS`` only."""
 
-    metadata: ObjectMeta
     provisioner: str = ""
     parameters: Mapping[str, str] = {}
     reclaim_policy: str = "Delete"
@@ -130,9 +127,8 @@ class VolumeAttachmentStatus(KubernetesStruct, frozen=True, kw_only=True):
     attached: bool = False
 
 
-class VolumeAttachment(KubernetesStruct, frozen=True, kw_only=True):
+class VolumeAttachment(KubernetesObject, frozen=True, kw_only=True):
     """A volume on a node."""
 
-    metadata: ObjectMeta
     spec: VolumeAttachmentSpec
     status: VolumeAttachmentStatus = VolumeAttachmentStatus()

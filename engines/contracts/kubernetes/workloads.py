@@ -1,6 +1,7 @@
 """What makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs."""
 
 from engines.contracts.kubernetes.meta import (
+    KubernetesObject,
     KubernetesStruct,
     LabelSelector,
     ObjectMeta,
@@ -47,10 +48,9 @@ class ReplicaStatus(KubernetesStruct, frozen=True, kw_only=True):
     observed_generation: int = 0
 
 
-class Deployment(KubernetesStruct, frozen=True, kw_only=True, tag_field="kind", tag="Deployment"):
+class Deployment(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="Deployment"):
     """Pods that can replace each other, through ReplicaSets."""
 
-    metadata: ObjectMeta
     spec: DeploymentSpec = DeploymentSpec()
     status: ReplicaStatus = ReplicaStatus()
 
@@ -63,10 +63,9 @@ class ReplicaSetSpec(KubernetesStruct, frozen=True, kw_only=True):
     template: PodTemplate = PodTemplate()
 
 
-class ReplicaSet(KubernetesStruct, frozen=True, kw_only=True, tag_field="kind", tag="ReplicaSet"):
+class ReplicaSet(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="ReplicaSet"):
     """One generation of a Deployment, or a workload of its own."""
 
-    metadata: ObjectMeta
     spec: ReplicaSetSpec = ReplicaSetSpec()
     status: ReplicaStatus = ReplicaStatus()
 
@@ -90,10 +89,9 @@ class StatefulSetSpec(KubernetesStruct, frozen=True, kw_only=True):
     update_strategy: UpdateStrategy = UpdateStrategy()
 
 
-class StatefulSet(KubernetesStruct, frozen=True, kw_only=True, tag_field="kind", tag="StatefulSet"):
+class StatefulSet(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="StatefulSet"):
     """Pods with names and volumes of their own."""
 
-    metadata: ObjectMeta
     spec: StatefulSetSpec = StatefulSetSpec()
     status: ReplicaStatus = ReplicaStatus()
 
@@ -116,10 +114,9 @@ class DaemonSetStatus(KubernetesStruct, frozen=True, kw_only=True):
     observed_generation: int = 0
 
 
-class DaemonSet(KubernetesStruct, frozen=True, kw_only=True, tag_field="kind", tag="DaemonSet"):
+class DaemonSet(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="DaemonSet"):
     """One pod on each node that suits it: an overhead of new nodes, never a thing to move."""
 
-    metadata: ObjectMeta
     spec: DaemonSetSpec = DaemonSetSpec()
     status: DaemonSetStatus = DaemonSetStatus()
 
@@ -146,10 +143,9 @@ class JobStatus(KubernetesStruct, frozen=True, kw_only=True):
     completion_time: Time | None = None
 
 
-class Job(KubernetesStruct, frozen=True, kw_only=True, tag_field="kind", tag="Job"):
+class Job(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="Job"):
     """Pods that end."""
 
-    metadata: ObjectMeta
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
@@ -179,20 +175,14 @@ class CronJobStatus(KubernetesStruct, frozen=True, kw_only=True):
     last_successful_time: Time | None = None
 
 
-class CronJob(KubernetesStruct, frozen=True, kw_only=True, tag_field="kind", tag="CronJob"):
+class CronJob(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="CronJob"):
     """Jobs on a schedule."""
 
-    metadata: ObjectMeta
     spec: CronJobSpec = CronJobSpec()
     status: CronJobStatus = CronJobStatus()
 
 
 Workload = Deployment | ReplicaSet | StatefulSet | DaemonSet | Job | CronJob
-
-
-def kind_of(workload: Workload) -> str:
-    """The workload's kind, as Kubernetes writes it."""
-    return type(workload).__name__
 
 
 def template_of(workload: Workload) -> PodTemplate:
