@@ -1,11 +1,11 @@
 """Many rows of whole numbers, in and out, as numpy columns.
 
-PostgreSQL speaks its binary COPY protocol here and SQLite ``executemany``: everything else in
-the package is written once, but row-by-row statements would make PostgreSQL's loads more than
-twenty times slower (docs/decisions/0004).
+This is the one place where the two databases are spoken to differently: PostgreSQL takes rows
+by binary COPY and gives columns as arrays, SQLite takes many rows a statement and gives columns
+as text. Statements row by row would be several to many times slower (docs/decisions/0004).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Integer,
     MetaData,
     Select,
     SmallInteger,
     Table,
     cast,
+    func,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,6 +34,11 @@ IntegerQuery = Select[*tuple[Any, ...]]
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # signature, no flags, no extension
 _COPY_TRAILER = b"\xff\xff"
+_ARRAY_HEADER_INTEGERS = 5  # dimensions, "has nulls", element type, length, lower bound
+_HAS_NULLS = 1
+_HELD_NULL = "a column that is read in bulk held NULL"
+
+_ROWS_A_STATEMENT = 200  # 3 to 4 values a row; older SQLite allows 999 values a statement
 
 
 def insert_columns(tx: Transaction, table: Table, columns: Columns) -> None:
@@ -39,17 +46,17 @@ def insert_columns(tx: Transaction, table: Table, columns: Columns) -> None:
     if tx.is_postgresql:
         _copy_in(tx, table, columns)
     else:
-        _execute_many(tx, table, columns)
+        _insert_values(tx, table, columns)
 
 
 def read_columns(reader: Reader, query: IntegerQuery) -> tuple[Integers, ...]:
-    """The query's columns; each must be a whole number and never NULL."""
-    if reader.is_postgresql:
-        return _copy_out(reader, query)
-    rows = reader.connection.execute(query).fetchall()
-    width = len(query.selected_columns)
-    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), width)
-    return tuple(np.ascontiguousarray(table[:, index]) for index in range(width))
+    """The query's columns, in no promised order of rows; each a whole number and never NULL.
+
+    The server packs each column into one value, so that the driver handles one row and not a
+    million. The columns of one SELECT are packed by the same pass: their elements match.
+    """
+    columns = tuple(query.subquery().c)
+    return _read_arrays(reader, columns) if reader.is_postgresql else _read_texts(reader, columns)
 
 
 @contextmanager
@@ -74,14 +81,16 @@ def _driver(reader: Reader) -> Any:
     return reader.connection.connection.driver_connection
 
 
-def _execute_many(tx: Transaction, table: Table, columns: Columns) -> None:
+def _insert_values(tx: Transaction, table: Table, columns: Columns) -> None:
+    """Many rows a statement: binding a row at a time costs SQLite twice as much."""
     names = ", ".join(f'"{name}"' for name in columns)
-    marks = ", ".join("?" for _ in columns)
+    marks = f"({', '.join('?' for _ in columns)})"
+    insert = f'INSERT INTO "{table.name}" ({names}) VALUES '  # noqa: S608 - our own names
+    rows = np.column_stack(tuple(columns.values()))
     cursor = _driver(tx).cursor()
-    cursor.executemany(
-        f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - our own names
-        zip(*(column.tolist() for column in columns.values()), strict=True),
-    )
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        part = rows[start : start + _ROWS_A_STATEMENT]
+        cursor.execute(insert + ", ".join([marks] * len(part)), part.ravel().tolist())
     cursor.close()
 
 
@@ -121,23 +130,33 @@ def _width_bytes(column: Column[Any]) -> int:
     raise TypeError(f"{column} is not a column of whole numbers")
 
 
-def _copy_out(reader: Reader, query: IntegerQuery) -> tuple[Integers, ...]:
-    inner = query.subquery()
-    names = [column.name for column in inner.c]
-    outer = select(*(cast(column, BigInteger) for column in inner.c))
-    compiled = outer.compile(
+def _read_texts(reader: Reader, columns: Sequence[ColumnElement[int]]) -> tuple[Integers, ...]:
+    packed = select(func.count(), *(func.group_concat(column) for column in columns))
+    count, *texts = reader.connection.execute(packed).one()
+    arrays = tuple(np.fromstring(text or "", dtype=np.int64, sep=",") for text in texts)
+    if any(len(array) != count for array in arrays):  # group_concat leaves NULL out
+        raise ValueError(_HELD_NULL)
+    return arrays
+
+
+def _read_arrays(reader: Reader, columns: Sequence[ColumnElement[int]]) -> tuple[Integers, ...]:
+    packed = select(*(func.array_agg(cast(column, BigInteger)) for column in columns))
+    compiled = packed.compile(
         dialect=reader.connection.dialect, compile_kwargs={"render_postcompile": True}
     )
-    with (
-        _driver(reader).cursor() as cursor,
-        cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT BINARY)", compiled.params) as copy,
-    ):
-        data = b"".join(copy)
-    fields = [("fields", ">i2")]
-    for name in names:
-        fields += [(f"{name}_length", ">i4"), (name, ">i8")]
-    body = memoryview(data)[len(_COPY_HEADER) : -len(_COPY_TRAILER)]
-    rows = np.frombuffer(body, dtype=fields)
-    if any((rows[f"{name}_length"] != 8).any() for name in names):
-        raise ValueError("a column that is read in bulk held NULL")
-    return tuple(rows[name].astype(np.int64) for name in names)
+    with _driver(reader).cursor() as cursor:
+        cursor.execute(str(compiled), compiled.params, binary=True)
+        return tuple(_unpacked(cursor.pgresult.get_value(0, at)) for at in range(len(columns)))
+
+
+def _unpacked(array: bytes | None) -> Integers:
+    """A bigint[] as PostgreSQL sends it: its header, then each element's length and value."""
+    if array is None:  # array_agg of no rows
+        return np.zeros(0, dtype=np.int64)
+    header = np.frombuffer(array, dtype=">i4", count=_ARRAY_HEADER_INTEGERS)
+    if header[_HAS_NULLS]:
+        raise ValueError(_HELD_NULL)
+    elements = np.frombuffer(
+        array, dtype=[("length", ">i4"), ("value", ">i8")], offset=header.nbytes
+    )
+    return elements["value"].astype(np.int64)

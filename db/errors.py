@@ -47,3 +47,7 @@ class NewerSchemaError(SchemaError):
 
 class RecordNotFoundError(DatabaseError):
     """What was asked for by its id or digest is not stored (any more)."""
+
+
+class BackupError(DatabaseError):
+    """The copy could not be written."""

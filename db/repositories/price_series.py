@@ -60,11 +60,13 @@ def intern(tx: Transaction, series: Sequence[PriceSeries]) -> NDArray[np.int64]:
     """
     known = _known(tx, series)
     _refuse_moved_zones(series, known)
-    new = [one for one in series if _pool(one) not in known]
+    ids = {pool: number for pool, (_, number) in known.items()}
+    new = [one for one in series if _pool(one) not in ids]
     if new:
-        tx.connection.execute(insert(SpotPriceSeries), [one._asdict() for one in new])
-        known = _known(tx, series)
-    return np.fromiter((known[_pool(one)][1] for one in series), np.int64, len(series))
+        stored = insert(SpotPriceSeries).returning(SpotPriceSeries.id, sort_by_parameter_order=True)
+        numbers = tx.connection.execute(stored, [one._asdict() for one in new]).scalars()
+        ids |= dict(zip(map(_pool, new), numbers, strict=True))
+    return np.fromiter((ids[_pool(one)] for one in series), np.int64, len(series))
 
 
 def _pool(series: PriceSeries) -> _Pool:

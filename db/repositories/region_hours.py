@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import and_, case, delete, func, insert, select
+from sqlalchemy import Table, and_, case, delete, func, insert, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
-from db.bulk import Integers, staged, upsert
+from db.bulk import Columns, Integers, staged, upsert
+from db.models.base import table_of
 from db.models.market import RegionHourPrice, SpotPrice, SpotPriceSeries
 from db.records import RegionHours
 from db.session import Reader, Transaction
@@ -16,8 +17,7 @@ from engines.contracts.pricing import LINUX_PRODUCT, PriceSeries
 
 HOUR_SECONDS = 3600
 
-_Row = tuple[str, str, int, int, int, int, int]  # the table's columns, in their order
-_COLUMNS = tuple(RegionHourPrice.__table__.columns.keys())
+_COLUMNS = tuple(table_of(RegionHourPrice).columns.keys())
 
 
 def load(
@@ -29,7 +29,7 @@ def load(
     product: str = LINUX_PRODUCT,
 ) -> RegionHours:
     """The hours that begin from ``since`` (inclusive) to ``until`` (exclusive)."""
-    query = select(*RegionHourPrice.__table__.columns).where(
+    query = select(*table_of(RegionHourPrice).columns).where(
         RegionHourPrice.product_description == product,
         RegionHourPrice.hour >= int(since.timestamp()),
         RegionHourPrice.hour < int(until.timestamp()),
@@ -60,13 +60,23 @@ def add(
     micro_usd: Integers,
 ) -> None:
     """Count new points in; the series of point ``i`` is ``series[series_index[i]]``."""
-    rows = _totals(series, series_index, timestamps, micro_usd)
-    if not rows:
-        return
+    places = [(one.region, one.product_description) for one in series]
+    names = sorted(set(places))
+    number = {name: index for index, name in enumerate(names)}
+    place_of_series = np.fromiter((number[one] for one in places), np.int64, len(places))
+    totals = _totals(place_of_series[series_index], timestamps, micro_usd)
+    with staged(tx, "new_region_hours", totals) as new:
+        for index in np.unique(totals["place"]).tolist():
+            _add_place(tx, new, index, *names[index])
+
+
+def _add_place(tx: Transaction, new: Table, place: int, region: str, product: str) -> None:
+    numbers = (new.c.hour, new.c.points, new.c.total, new.c.lowest, new.c.highest)
+    rows = select(literal(region), literal(product), *numbers).where(new.c.place == place)
     table = RegionHourPrice
-    new = upsert(tx, table)
-    given = new.excluded
-    summed = new.on_conflict_do_update(
+    insert_new = upsert(tx, table).from_select(_COLUMNS, rows)
+    given = insert_new.excluded
+    summed = insert_new.on_conflict_do_update(
         index_elements=[table.region, table.product_description, table.hour],
         set_={
             "points": table.points + given.points,
@@ -75,7 +85,7 @@ def add(
             "max_micro_usd": _greater(table.max_micro_usd, given.max_micro_usd),
         },
     )
-    tx.connection.execute(summed, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+    tx.connection.execute(summed)
 
 
 def recompute(tx: Transaction, hours: Integers) -> None:
@@ -106,34 +116,22 @@ def recompute(tx: Transaction, hours: Integers) -> None:
         tx.connection.execute(insert(RegionHourPrice).from_select(_COLUMNS, totals))
 
 
-def _totals(
-    series: Sequence[PriceSeries],
-    series_index: Integers,
-    timestamps: Integers,
-    micro_usd: Integers,
-) -> list[_Row]:
-    """The points added up by region, product and hour, sorted by these."""
-    places = [(one.region, one.product_description) for one in series]
-    names = sorted(set(places))
-    position = {name: index for index, name in enumerate(names)}
-    place = np.fromiter((position[one] for one in places), np.int64, len(places))[series_index]
+def _totals(place: Integers, timestamps: Integers, micro_usd: Integers) -> Columns:
+    """The points added up by place and hour, sorted by these."""
     hours = timestamps // HOUR_SECONDS
     order = np.lexsort((hours, place))
     place, hours, prices = place[order], hours[order], micro_usd[order]
     is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = (place[1:] != place[:-1]) | (hours[1:] != hours[:-1])
     first = np.flatnonzero(is_first)
-    if not len(first):
-        return []
-    columns = (
-        hours[first] * HOUR_SECONDS,
-        np.diff(np.append(first, len(order))),
-        np.add.reduceat(prices, first),
-        np.minimum.reduceat(prices, first),
-        np.maximum.reduceat(prices, first),
-    )
-    numbers = zip(*(column.tolist() for column in columns), strict=True)
-    return [(*names[at], *row) for at, row in zip(place[first].tolist(), numbers, strict=True)]
+    return {
+        "place": place[first],
+        "hour": hours[first] * HOUR_SECONDS,
+        "points": np.diff(np.append(first, len(order))),
+        "total": np.add.reduceat(prices, first),
+        "lowest": np.minimum.reduceat(prices, first),
+        "highest": np.maximum.reduceat(prices, first),
+    }
 
 
 def _smaller(one: InstrumentedAttribute[int], other: ColumnElement[int]) -> ColumnElement[int]:

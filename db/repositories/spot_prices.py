@@ -36,8 +36,9 @@ def save_history(tx: Transaction, history: SpotPriceHistory) -> Stored:
     points = _in_key_order(history, ids)
     is_new, is_changed = _compare(points, _stored(tx, history, ids))
     new, changed = points.only(is_new), points.only(is_changed)
-    insert_columns(tx, table_of(SpotPrice), new.columns())
-    region_hours.add(tx, history.series, new.series, new.timestamps(), new.micro_usd)
+    if len(new.keys):
+        insert_columns(tx, table_of(SpotPrice), new.columns())
+        region_hours.add(tx, history.series, new.series, new.timestamps(), new.micro_usd)
     if len(changed.keys):
         _correct(tx, changed)
     unchanged = len(points.keys) - len(new.keys) - len(changed.keys)
