@@ -11,7 +11,13 @@ def open_database(settings: Settings | None = None) -> Database:
     used; both say what to do next. The caller closes it.
     """
     chosen = settings or load_settings()
-    pool = PoolSettings(size=chosen.db_pool_size, max_overflow=chosen.db_max_overflow)
-    database = Database(chosen.sqlalchemy_url(), pool)
+    database = connect_database(chosen)
     database.upgrade(chosen.database_kind)
     return database
+
+
+def connect_database(settings: Settings | None = None) -> Database:
+    """The database that the settings name, as it stands: nothing is migrated."""
+    chosen = settings or load_settings()
+    pool = PoolSettings(size=chosen.db_pool_size, max_overflow=chosen.db_max_overflow)
+    return Database(chosen.sqlalchemy_url(), pool)

@@ -11,6 +11,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,24 @@ GET_A_GOOD_COPY = "get a complete copy of the file and try again"
 class SourceFile:
     """A named source of bytes, unpacked when it is gz."""
 
-    def __init__(self, name: str, open_raw: Callable[[], io.BufferedIOBase]) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_raw: Callable[[], io.BufferedIOBase],
+        modified_at: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
         self.name = name
         self._open_raw = open_raw
+        self._modified_at = modified_at
 
     @classmethod
     def at(cls, path: Path) -> "SourceFile":
         """A file on disk; that it exists and can be read is checked at the first read."""
-        return cls(str(path), lambda: path.open("rb"))
+        return cls(
+            str(path),
+            lambda: path.open("rb"),
+            lambda: datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        )
 
     @classmethod
     def of_bytes(cls, name: str, content: bytes) -> "SourceFile":
@@ -53,6 +64,13 @@ class SourceFile:
         try:
             with self._open_raw() as raw:
                 return hashlib.file_digest(raw, "sha256").hexdigest()
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def modified_at(self) -> datetime | None:
+        """When the file was last written; None for an upload, which does not say."""
+        try:
+            return self._modified_at()
         except OSError as error:
             raise self._unreadable(error) from error
 

@@ -1,0 +1,28 @@
+"""The terminal's door: ``python cli.py --help`` shows the commands."""
+
+import sys
+
+import typer
+
+from commands import market
+from commands.database import database
+from commands.health import health
+from commands.output import run
+
+app = typer.Typer(
+    help="CloudOptim cuts the AWS bill of Kubernetes clusters from outside, with proof.",
+    epilog="Example: python cli.py prices import spot-prices.csv.gz",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(market.prices, name="prices")
+app.add_typer(market.advisor, name="advisor")
+app.add_typer(market.on_demand, name="on-demand")
+app.add_typer(market.instance_types, name="instance-types")
+app.add_typer(database, name="db")
+app.command("health", epilog="Example: python cli.py health --format json")(health)
+
+if __name__ == "__main__":
+    sys.exit(run(app))
