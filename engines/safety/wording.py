@@ -65,15 +65,15 @@ def _measured(breach: Breach) -> str:
 
 
 def _next_step(breach: Breach) -> str:
-    if breach.small_cluster:
-        return "add nodes, or have an admin allow the small-cluster exception of this cluster"
     match breach.layer:
         case SafetyLayer.AZ_DISTRIBUTION:
-            return "launch a node in another zone before this step"
+            advice = "launch a node in another zone first, or keep one there"
         case SafetyLayer.POOL_CONCENTRATION:
-            return "spread the instances over more pools, or launch others before this step"
+            advice = "spread the instances over more pools, or launch others first"
         case _:
-            return "launch on-demand capacity before this step, or keep more of it"
+            advice = "launch on-demand capacity first, or keep more of it"
+    small = " (an admin may allow the small-cluster exception)" if breach.small_cluster else ""
+    return advice + small
 
 
 def _percent(share: Fraction, rounded: Callable[[Fraction], int]) -> str:
