@@ -239,9 +239,10 @@ class DocumentKind(StrEnum):
 
 
 class NewDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to be logged, with what is needed to replay it."""
+    """An answer to be logged, with what is needed to replay it; ``as_of`` is the request's now."""
 
     created_at: datetime
+    as_of: datetime
     cluster_id: str
     response: DecisionResponse
     requirements: Mapping[str, Any] = {}
@@ -257,6 +258,7 @@ class DecisionSummary(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     request_id: str
     created_at: datetime
+    as_of: datetime  # the moment that was judged
     cluster_id: str
     decision_type: DecisionType
     engine_name: str

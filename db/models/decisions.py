@@ -44,6 +44,7 @@ class Decision(Base):
     request_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     cluster_id: Mapped[str]
+    as_of: Mapped[datetime] = mapped_column(UtcDateTime)  # the request's own "now"
     decision_type: Mapped[str]
     engine_name: Mapped[str]
     engine_version: Mapped[str]

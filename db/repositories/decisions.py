@@ -26,6 +26,7 @@ _SUMMARY = (
     Row.id,
     Row.request_id,
     Row.created_at,
+    Row.as_of,
     Row.cluster_id,
     Row.decision_type,
     Row.engine_name,
@@ -49,6 +50,7 @@ def log(tx: Transaction, decision: NewDecision) -> int:
     row = {
         "request_id": response.request_id,
         "created_at": decision.created_at,
+        "as_of": decision.as_of,
         "cluster_id": decision.cluster_id,
         "decision_type": response.decision_type,
         "engine_name": response.engine.name,

@@ -211,6 +211,7 @@ def _create_decision_log() -> None:
         sa.Column("request_id", sa.String(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("cluster_id", sa.String(), nullable=False),
+        sa.Column("as_of", MOMENT, nullable=False),
         sa.Column("decision_type", sa.String(), nullable=False),
         sa.Column("engine_name", sa.String(), nullable=False),
         sa.Column("engine_version", sa.String(), nullable=False),
