@@ -1,14 +1,10 @@
-"""The cheapest safe allocation: how many instances of each offering to have.
+"""What an allocation is asked and what it answers.
 
-The problem is a small mixed-integer program: whole instances, least expected cost, enough room
-for the pods, and the safety layers as constraints on the cluster **as it will be** (what stays
-plus what is bought). It is solved with HiGHS (scipy), with counted limits and no clock, so equal
-problems give equal answers. The answer carries a lower bound that no safe allocation can beat,
-and its own distance from that bound.
-
-It does not place pods: room is judged in total, with the head-room that the caller asks for.
+How many instances of each offering to have, so that the pods have room, the safety layers hold
+for the cluster **as it will be** (what stays plus what is bought) and the expected cost is least.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -25,12 +21,15 @@ class Capacity(msgspec.Struct, frozen=True):
     pods: int = 0
 
 
+NOTHING = Capacity()
+
+
 class Offering(msgspec.Struct, frozen=True, kw_only=True):
     """An instance type in a zone, bought one way: new instances, or nodes that may be kept.
 
-    ``allocatable`` is what safety's shares are measured in, ``usable`` what one node gives to the
-    pods of the requirement (allocatable less DaemonSets and head-room). ``expected_micro_usd``
-    is what the search minimises: the price and the expected cost of interruptions, per hour.
+    ``allocatable`` is what safety's shares are measured in; ``usable`` is what one node gives to
+    the pods of the requirement (allocatable less DaemonSets and head-room).
+    ``expected_micro_usd_per_hour`` is what the search minimises; it must be positive.
     """
 
     instance_type: str
@@ -44,34 +43,51 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True):
     is_existing: bool = False  # nodes that run already: layer 1 does not judge them again
     max_count: int | None = None  # None: as many as wanted
 
+    @property
+    def is_spot(self) -> bool:
+        """Whether it belongs to a Spot pool; all other capacity counts as on-demand."""
+        return self.capacity_type is CapacityType.SPOT
+
 
 class StayingNodes(msgspec.Struct, frozen=True, kw_only=True):
     """``count`` nodes that stay whatever is bought; they count in every share and zone.
 
-    The capacities are those of all of them together. A price is not needed, so none is asked.
+    The capacities are those of all of them together. Their price does not matter, so none is
+    asked. A zone that is not known is empty and counts as no zone.
     """
 
-    instance_type: str  # empty: not known; such nodes form no Spot pool with others
-    availability_zone: str  # empty: not known; counts as no zone
+    instance_type: str
+    availability_zone: str
     capacity_type: CapacityType
     count: int
     allocatable: Capacity
     usable: Capacity
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether the nodes belong to a Spot pool."""
+        return self.capacity_type is CapacityType.SPOT
+
+
+ALL_LAYERS = frozenset(SafetyLayer)
 
 
 class AllocationProblem(msgspec.Struct, frozen=True, kw_only=True):
     """What to fill, with what, within which limits. The order of the lists does not matter.
 
     ``required`` must be met by the usable room of everything (staying nodes included),
-    ``required_on_demand`` (part of it) by the usable room of on-demand capacity alone.
+    ``required_on_demand`` by that of on-demand capacity alone, ``required_in_zones`` by that of
+    the zone (pods whose volumes are there). ``layers`` are those that bind.
     """
 
     offerings: tuple[Offering, ...]
     required: Capacity
-    required_on_demand: Capacity = Capacity()
+    required_on_demand: Capacity = NOTHING
+    required_in_zones: Mapping[str, Capacity] = {}
     staying: tuple[StayingNodes, ...] = ()
     limits: SafetyLimits = SafetyLimits()
-    layers: frozenset[SafetyLayer] = frozenset(SafetyLayer)  # those that bind; all by default
+    layers: frozenset[SafetyLayer] = ALL_LAYERS
+    max_nodes: int | None = None  # of purchases and staying nodes together; None: no limit
 
 
 class AllocationStatus(StrEnum):
@@ -92,8 +108,8 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
 class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
     """A limit that cannot be met: the best value that can be had, with all other limits kept.
 
-    ``layer`` None: the capacity itself. ``reachable`` None: relaxing this limit alone does not
-    help either.
+    ``layer`` None: the capacity itself, as a share of what is required. ``reachable`` None:
+    relaxing this limit alone does not help either.
     """
 
     layer: SafetyLayer | None
@@ -103,10 +119,10 @@ class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer. Costs are of the purchases (kept nodes included, staying nodes not), per hour.
+    """The answer. Costs are those of the purchases (kept nodes included, staying nodes not).
 
-    ``bound`` is a proven lower bound of the expected cost of any safe allocation and ``gap``
-    the relative distance of the expected cost from it.
+    ``bound_micro_usd_per_hour`` is a proven lower bound of the expected cost of any safe
+    allocation, ``gap`` the expected cost's distance above it, as a share of it.
     """
 
     status: AllocationStatus
@@ -116,12 +132,3 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     bound_micro_usd_per_hour: float = 0.0
     gap: float = 0.0
     shortfalls: tuple[Shortfall, ...] = ()
-
-
-def cheapest_safe_allocation(problem: AllocationProblem) -> Allocation:
-    """Fill the requirement at the least expected cost within the limits, or say what is in the way.
-
-    A pool's share is the larger of its vCPU and its memory share; on-demand must reach its share
-    in **both**, so the buffer holds whichever of the two runs out first.
-    """
-    raise NotImplementedError(problem)
