@@ -14,7 +14,7 @@ st.set_page_config(
     page_title="CloudOptim",
     page_icon=str(HERE / "assets" / "favicon.png"),
     layout="wide",
-    initial_sidebar_state="expanded",
+    initial_sidebar_state=220,
 )
 st.html(HERE / "components" / "style.css")
 st.logo(str(HERE / "assets" / "favicon.png"), size="large")

@@ -1,5 +1,6 @@
-"""What screens show of the market: filters, price lines, latest prices, Spot Advisor, data ages."""
+"""What screens show of the market: filters, price lines, pools with their scores, Spot Advisor."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,14 +18,20 @@ from db.records import (
     SeriesFilter,
 )
 from db.repositories import advisor, heatmap, instance_types, on_demand, spot_prices
-from db.session import Database, Reader
+from db.session import Database
+from engines import region_clock, risk
 from engines.contracts.pricing import (
+    HOURS_PER_MONTH,
     LINUX_PRODUCT,
-    InstanceType,
+    InterruptionBucket,
+    OnDemandPrice,
     OperatingSystem,
     PriceSeries,
+    to_micro_usd,
     to_usd,
 )
+from engines.contracts.state import DataSource
+from services.workflows.market_data import MarketData, load_market_data
 
 __all__ = ["UNKNOWN_BUCKET", "UNKNOWN_SAVINGS", "Heatmap", "PriceChoices", "RegionSpan"]
 
@@ -49,18 +56,57 @@ class PriceLine:
     usd_per_hour: NDArray[np.float64]  # for drawing, not for sums
 
 
-class LatestPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest stored Spot price of a pool beside its on-demand price (None: not stored)."""
+class RiskParts(msgspec.Struct, frozen=True, kw_only=True):
+    """The four parts of a risk score, each 0..1, before they are weighed."""
 
-    region: str
+    public_rate: float
+    volatility: float
+    gap: float
+    time: float
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """A Spot pool at a moment: its price, what on-demand costs, and its risk score.
+
+    None means not known; an unknown part scores 0.0.
+    """
+
     instance_type: str
     availability_zone: str
     usd_per_hour: Decimal
-    as_of: datetime
+    priced_at: datetime
     on_demand_usd_per_hour: Decimal | None
     saving: float | None  # 1 - Spot / on-demand, as a share; negative where Spot is dearer
+    interruption_bucket: InterruptionBucket | None
+    variation: float | None  # coefficient of variation of the last 7 days
+    risk_score: float
+    parts: RiskParts
     vcpu: int | None
     memory_gib: float | None
+
+
+class PoolTable(msgspec.Struct, frozen=True, kw_only=True):
+    """The pools of a region by type and zone, and the sources of what is said of them."""
+
+    region: str
+    at: datetime
+    pools: tuple[Pool, ...]
+    sources: tuple[DataSource, ...]
+
+
+class TypeComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance type in its cheapest zone against on-demand; money in USD."""
+
+    instance_type: str
+    family: str
+    vcpu: int | None
+    memory_gib: float | None
+    on_demand_usd_per_hour: Decimal
+    spot_usd_per_hour: Decimal
+    cheapest_zone: str
+    saving: float  # 1 - Spot / on-demand
+    zone_spread: float  # how much dearer the dearest zone is than the cheapest, as a share
+    saving_usd_month: Decimal
 
 
 class DataAge(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,27 +153,40 @@ def load_price_lines(database: Database, window: PriceWindow) -> tuple[PriceLine
     )
 
 
-def load_latest_prices(
+def load_pools(
     database: Database, *, region: str, at: datetime, product: str = LINUX_PRODUCT
-) -> tuple[LatestPrice, ...]:
-    """The price in force at ``at`` of every pool of a region, sorted by type and zone."""
-    wanted = SeriesFilter(regions=(region,), products=(product,))
-    with database.reader() as reader:
-        latest = spot_prices.load_latest(reader, wanted, at=at)
-        listed = _on_demand(reader, region, product, at)
-        known = instance_types.load(reader)
-    return tuple(
-        _latest_price(
-            series,
-            int(moment),
-            to_usd(int(micro_usd)),
-            listed.get(series.instance_type),
-            known.get(series.instance_type),
-        )
-        for series, moment, micro_usd in zip(
-            latest.series, latest.timestamps, latest.micro_usd, strict=True
-        )
+) -> PoolTable:
+    """Every pool of a region with the price in force at ``at`` and its risk score then."""
+    system = risk.operating_system_of(product) or OperatingSystem.LINUX
+    market = load_market_data(
+        database, region=region, at=at, product=product, operating_system=system
     )
+    listed = {price.instance_type: price for price in market.on_demand}
+    buckets = {rate.instance_type: rate.interruption_bucket for rate in market.advisor}
+    window = risk.price_window(market.spot_prices, int(at.timestamp()))
+    scores = _scores(market, window, listed, buckets)
+    return PoolTable(
+        region=region,
+        at=at,
+        pools=tuple(
+            _pool(index, market, window, scores, listed, buckets)
+            for index in range(len(market.spot_prices.series))
+        ),
+        sources=market.sources,
+    )
+
+
+def compare_types(pools: Sequence[Pool]) -> tuple[TypeComparison, ...]:
+    """Each type that has an on-demand price, the largest saving first."""
+    by_type: dict[str, list[Pool]] = {}
+    for pool in pools:
+        by_type.setdefault(pool.instance_type, []).append(pool)
+    compared = [
+        _comparison(of_type, base)
+        for of_type in by_type.values()
+        if (base := of_type[0].on_demand_usd_per_hour) is not None
+    ]
+    return tuple(sorted(compared, key=lambda one: (-one.saving, one.instance_type)))
 
 
 def load_heatmap(
@@ -138,69 +197,97 @@ def load_heatmap(
         return heatmap.load(reader, operating_system=operating_system)
 
 
-def load_instance_types(database: Database) -> dict[str, InstanceType]:
-    """What is stored of instance types, by name."""
-    with database.reader() as reader:
-        return dict(instance_types.load(reader))
-
-
 def load_data_ages(database: Database) -> tuple[DataAge, ...]:
-    """Every source of market data, with the newest moment that it speaks of."""
+    """Every source of stored market data, with the newest moment that it speaks of."""
     with database.reader() as reader:
         spans = spot_prices.spans(reader)
         edition = advisor.load_edition(reader)
         listed = on_demand.sources(reader)
         described = instance_types.sources(reader)
-    ages = [
-        DataAge(
-            kind="Spot prices",
-            source=f"{span.region}, {span.product_description}",
-            rows=span.points,
-            as_of=span.last_at,
-        )
+    found = [
+        ("Spot prices", f"{span.region}, {span.product_description}", span.points, span.last_at)
         for span in spans
     ]
     if edition is not None:
-        ages.append(
-            DataAge(
-                kind="Spot Advisor",
-                source=edition.source,
-                rows=edition.rates,
-                as_of=edition.published_at,
-            )
+        found.append(("Spot Advisor", edition.source, edition.rates, edition.last_seen_at))
+    found += [("On-demand prices", one.source, one.rows, one.as_of) for one in listed]
+    found += [("Instance types", one.source, one.rows, one.as_of) for one in described]
+    return tuple(
+        DataAge(kind=kind, source=source, rows=rows, as_of=as_of)
+        for kind, source, rows, as_of in found
+    )
+
+
+def _comparison(pools: Sequence[Pool], base: Decimal) -> TypeComparison:
+    cheapest = min(pools, key=lambda pool: (pool.usd_per_hour, pool.availability_zone))
+    dearest = max(pool.usd_per_hour for pool in pools)
+    return TypeComparison(
+        instance_type=cheapest.instance_type,
+        family=cheapest.instance_type.partition(".")[0],
+        vcpu=cheapest.vcpu,
+        memory_gib=cheapest.memory_gib,
+        on_demand_usd_per_hour=base,
+        spot_usd_per_hour=cheapest.usd_per_hour,
+        cheapest_zone=cheapest.availability_zone,
+        saving=float(1 - cheapest.usd_per_hour / base),
+        zone_spread=float(dearest / cheapest.usd_per_hour - 1),
+        saving_usd_month=(base - cheapest.usd_per_hour) * HOURS_PER_MONTH,
+    )
+
+
+def _scores(
+    market: MarketData,
+    window: risk.PriceWindow,
+    listed: Mapping[str, OnDemandPrice],
+    buckets: Mapping[str, InterruptionBucket],
+) -> risk.RiskScores:
+    types = [series.instance_type for series in market.spot_prices.series]
+    calmness = region_clock.calmness(market.region, market.at)
+    on_demand_micro_usd = [
+        to_micro_usd(listed[name].hourly_price) if name in listed else risk.UNKNOWN
+        for name in types
+    ]
+    return risk.score_pools(
+        risk.RiskInputs(
+            interruption_bucket=risk.bucket_codes([buckets.get(name) for name in types]),
+            variation=window.variation,
+            spot_micro_usd=window.micro_usd,
+            on_demand_micro_usd=np.array(on_demand_micro_usd, np.int64),
+            calmness=np.full(len(types), calmness or 0.0),
         )
-    for kind, sources in (("On-demand prices", listed), ("Instance types", described)):
-        ages += [
-            DataAge(kind=kind, source=one.source, rows=one.rows, as_of=one.as_of) for one in sources
-        ]
-    return tuple(ages)
+    )
 
 
-def _on_demand(reader: Reader, region: str, product: str, at: datetime) -> dict[str, Decimal]:
-    """On-demand prices by type, of the operating system that the product runs."""
-    system = OperatingSystem.WINDOWS if product == "Windows" else OperatingSystem.LINUX
-    prices = on_demand.load(reader, at=at, regions=(region,), operating_system=system)
-    return {price.instance_type: price.hourly_price for price in prices}
-
-
-def _latest_price(
-    series: PriceSeries,
-    moment: int,
-    usd_per_hour: Decimal,
-    on_demand_usd_per_hour: Decimal | None,
-    offered: InstanceType | None,
-) -> LatestPrice:
-    saving = None
-    if on_demand_usd_per_hour is not None:
-        saving = float(1 - usd_per_hour / on_demand_usd_per_hour)
-    return LatestPrice(
-        region=series.region,
-        instance_type=series.instance_type,
+def _pool(
+    index: int,
+    market: MarketData,
+    window: risk.PriceWindow,
+    scores: risk.RiskScores,
+    listed: Mapping[str, OnDemandPrice],
+    buckets: Mapping[str, InterruptionBucket],
+) -> Pool:
+    series = market.spot_prices.series[index]
+    name = series.instance_type
+    price = to_usd(int(window.micro_usd[index]))
+    base = listed[name].hourly_price if name in listed else None
+    offered = market.instance_types.get(name)
+    variation = float(window.variation[index])
+    return Pool(
+        instance_type=name,
         availability_zone=series.availability_zone,
-        usd_per_hour=usd_per_hour,
-        as_of=datetime.fromtimestamp(moment, UTC),
-        on_demand_usd_per_hour=on_demand_usd_per_hour,
-        saving=saving,
+        usd_per_hour=price,
+        priced_at=datetime.fromtimestamp(int(window.priced_at[index]), UTC),
+        on_demand_usd_per_hour=base,
+        saving=None if base is None else float(1 - price / base),
+        interruption_bucket=buckets.get(name),
+        variation=None if np.isnan(variation) else variation,
+        risk_score=float(scores.score[index]),
+        parts=RiskParts(
+            public_rate=float(scores.public_rate[index]),
+            volatility=float(scores.volatility[index]),
+            gap=float(scores.gap[index]),
+            time=float(scores.time[index]),
+        ),
         vcpu=None if offered is None else offered.vcpu,
         memory_gib=None if offered is None else offered.memory_mib / 1024,
     )

@@ -65,6 +65,16 @@ class Cells:
     highest: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dumbbell:
+    """Two prices of one thing, joined by a line, with the text between them."""
+
+    label: str
+    low: float
+    high: float
+    text: str
+
+
 def thin(line: Line, points: int) -> Line:
     """At most ``points`` points of a line, chosen so that its shape and extremes stay."""
     if len(line.timestamps) <= points or points < 3:
@@ -117,9 +127,17 @@ def line_chart(
 
 
 def bar_chart(
-    bars: Sequence[Bar], *, limit: float | None = None, limit_text: str = "", value_format: str
+    bars: Sequence[Bar],
+    *,
+    value_format: str,
+    limit: float | None = None,
+    limit_text: str = "",
+    text_room: float = 1.25,
 ) -> "Figure":
-    """Horizontal bars, first on top, with a dashed line where a limit lies."""
+    """Horizontal bars, first on top, with a dashed line where a limit lies.
+
+    ``text_room`` is how far the axis goes beyond the longest bar, for the text beside it.
+    """
     figure = _figure(max(130, 34 * len(bars) + 60))
     figure.add_bar(
         y=[bar.label for bar in bars],
@@ -133,7 +151,7 @@ def bar_chart(
         hovertemplate="%{customdata}<extra>%{y}</extra>",
     )
     top = max([bar.value for bar in bars] + [limit or 0.0])
-    figure.update_xaxes(range=[0, top * 1.25 or 1], tickformat=value_format)
+    figure.update_xaxes(range=[0, top * text_room or 1], tickformat=value_format)
     figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
     figure.update_layout(showlegend=False, bargap=0.35)
     if limit is not None:
@@ -142,6 +160,41 @@ def bar_chart(
             line={"color": GRAY, "dash": "dash", "width": 1.5},
             annotation={"text": limit_text, "font": {"size": 11}, "yanchor": "bottom", "y": 1},
         )
+    return figure
+
+
+def dumbbell_chart(rows: Sequence[Dumbbell], *, low_name: str, high_name: str) -> "Figure":
+    """Pairs of prices in USD per hour, first row on top."""
+    figure = _figure(max(160, 26 * len(rows) + 80))
+    labels = [row.label for row in rows]
+    for row in rows:
+        figure.add_shape(
+            type="line",
+            x0=row.low,
+            x1=row.high,
+            y0=row.label,
+            y1=row.label,
+            line={"color": GRAY, "width": 2},
+            layer="below",
+        )
+    for name, color, symbol, values in (
+        (low_name, GREEN, "circle", [row.low for row in rows]),
+        (high_name, BLUE, "diamond", [row.high for row in rows]),
+    ):
+        figure.add_scatter(
+            x=values,
+            y=labels,
+            name=name,
+            mode="markers+text" if name == high_name else "markers",
+            text=[f"  {row.text}" for row in rows],
+            textposition="middle right",
+            cliponaxis=False,
+            marker={"color": color, "symbol": symbol, "size": 11},
+            hovertemplate="%{y}: $%{x:.4f}/h<extra>" + name + "</extra>",
+        )
+    figure.update_xaxes(title="USD per hour", rangemode="tozero", tickformat="$.2f")
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
+    figure.update_layout(margin={"r": 60})
     return figure
 
 
@@ -155,7 +208,7 @@ def heatmap(cells: Cells) -> "Figure":
         text=cells.texts,
         customdata=cells.hovers,
         texttemplate="%{text}",
-        textfont={"size": 10},
+        textfont={"size": 9.5},
         hovertemplate="%{customdata}<extra></extra>",
         colorscale=list(cells.scale),
         zmin=cells.lowest,

@@ -14,7 +14,7 @@ import streamlit as st
 from prometheus_client import Counter
 
 from engines.contracts.errors import CloudOptimError
-from services.workflows import browse_market, browse_system
+from services.workflows import browse_market, browse_system, market_coverage
 from services.workflows.browse_system import Database, DataKind
 from ui import session
 
@@ -108,14 +108,14 @@ def _value(counter: Counter) -> float:
 price_choices = cached(browse_market.load_price_choices, DataKind.SPOT_PRICES)
 price_spans = cached(browse_market.load_price_spans, DataKind.SPOT_PRICES)
 price_lines = cached(browse_market.load_price_lines, DataKind.SPOT_PRICES)
-latest_prices = cached(
-    browse_market.load_latest_prices,
+pools = cached(
+    browse_market.load_pools,
     DataKind.SPOT_PRICES,
+    DataKind.SPOT_ADVISOR,
     DataKind.ON_DEMAND_PRICES,
     DataKind.INSTANCE_TYPES,
 )
 advisor_heatmap = cached(browse_market.load_heatmap, DataKind.SPOT_ADVISOR)
-instance_types = cached(browse_market.load_instance_types, DataKind.INSTANCE_TYPES)
 data_ages = cached(
     browse_market.load_data_ages,
     DataKind.SPOT_PRICES,
@@ -123,3 +123,6 @@ data_ages = cached(
     DataKind.ON_DEMAND_PRICES,
     DataKind.INSTANCE_TYPES,
 )
+imports = cached(browse_system.load_imports, DataKind.IMPORTS)
+events = cached(browse_system.load_events, DataKind.EVENTS)
+coverage = cached(market_coverage.load_market_coverage, DataKind.SPOT_PRICES)

@@ -18,13 +18,16 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from ui import session
 from ui.components.formatting import count_of, zone_name
 
-Kind = Literal["text", "number", "money", "price", "percent", "score", "time", "flag", "bar"]
+Kind = Literal[
+    "text", "number", "decimal", "money", "price", "percent", "score", "time", "flag", "bar"
+]
 Row = Mapping[str, Any]
 
 PAGE_ROWS = 200
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _FORMATS = {
     "number": "%,d",
+    "decimal": "%,.1f",
     "money": "$%,.2f",
     "price": "$%.4f",
     "percent": "%.1f%%",
@@ -53,7 +56,7 @@ def show_table(
 
     ``key`` is unique in the app; the filter's text stands in the address under it.
     """
-    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-tools"):
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-tools"):
         words = st.text_input(
             f"Filter {noun}s",
             key=f"{key}_filter",
