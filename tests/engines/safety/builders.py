@@ -140,16 +140,17 @@ def _none(dtype):
     return np.zeros(0, dtype)
 
 
-def twenty_nodes(*, on_demand_nodes=3, largest_pool=4):
+def twenty_nodes(*, on_demand_nodes=3, largest_pool=4, other_pools=4):
     """20 equal nodes: 3 on-demand (15 %), pools of 4 (20 %) or fewer, all three zones.
 
-    on-demand a b c; Spot m5.xlarge/a x largest_pool, the others 4, 4, 4 ... up to 20 nodes.
+    od-0 ... stand in zones a, b, c in turn; large-0 ... are the pool m5.xlarge/a; spot-00 ... fill
+    one pool of zones b and c after the other with ``other_pools`` nodes each.
     """
     nodes = [on_demand(f"od-{n}", zone=(A, B, C)[n % 3]) for n in range(on_demand_nodes)]
     nodes += [spot(f"large-{n}", zone=A) for n in range(largest_pool)]
     others = [(name, zone) for name in SAME_SIZE[1:] for zone in (B, C)]
     for n in range(20 - len(nodes)):
-        instance_type, zone = others[n // 4]
+        instance_type, zone = others[n // other_pools]
         nodes.append(spot(f"spot-{n:02}", zone=zone, instance_type=instance_type))
     return nodes
 
