@@ -129,7 +129,7 @@ class Snapshot(AwsStruct, frozen=True, kw_only=True):
     snapshot_id: str
     volume_id: str = ""
     state: str
-    volume_size_gib: int = msgspec.field(name="VolumeSize", default=0)
+    volume_size_gib: int = msgspec.field(name="VolumeSize")
     start_time: Time | None = None
     progress: str = ""
     description: str = ""  # "Created by CreateImage(...)" marks the snapshot of an AMI

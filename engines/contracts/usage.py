@@ -1,7 +1,7 @@
 """What containers used and what pods sent each other: columns, built once, in a fixed order."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -63,33 +63,51 @@ class UsageTable:
 
     @classmethod
     def from_rows(cls, rows: Iterable[UsageRow]) -> "UsageTable":
-        """Build the columns from rows in any order; of two readings at one second the larger
-        counts (two scrapers of one container differ a little)."""
-        readings: dict[tuple[ContainerKey, int], tuple[float, float]] = {}
-        for row in rows:
-            key = ContainerKey(row.namespace, row.pod, row.container)
-            moment = int(row.timestamp.timestamp())
-            one = (_or_nan(row.cpu_cores), _or_nan(row.memory_bytes))
-            before = readings.get((key, moment))
-            readings[key, moment] = one if before is None else _larger(before, one)
-        return cls._from_readings(readings)
+        """Build the columns from rows in any order."""
+        listed = tuple(rows)
+        return cls.from_columns(
+            [ContainerKey(row.namespace, row.pod, row.container) for row in listed],
+            np.fromiter((int(row.timestamp.timestamp()) for row in listed), np.int64),
+            np.fromiter((_or_nan(row.cpu_cores) for row in listed), np.float64),
+            np.fromiter((_or_nan(row.memory_bytes) for row in listed), np.float64),
+        )
 
     @classmethod
-    def _from_readings(
-        cls, readings: dict[tuple[ContainerKey, int], tuple[float, float]]
+    def from_columns(
+        cls,
+        containers: Sequence[ContainerKey],
+        timestamps: NDArray[np.int64],
+        cpu_cores: NDArray[np.float64],
+        memory_bytes: NDArray[np.float64],
     ) -> "UsageTable":
-        keys = sorted(readings)
-        containers = tuple(dict.fromkeys(key for key, _ in keys))
-        position = {key: index for index, key in enumerate(containers)}
-        owner = np.fromiter((position[key] for key, _ in keys), np.int64, len(keys))
-        counts = np.bincount(owner, minlength=len(containers))
+        """Build the table from columns in any order, one entry a reading.
+
+        Of two readings of one second the larger counts: two scrapers of one container differ a
+        little. A reading beats no reading.
+        """
+        keys = tuple(sorted(set(containers)))
+        position = {key: index for index, key in enumerate(keys)}
+        owner = np.fromiter((position[key] for key in containers), np.int64, len(containers))
+        order = np.lexsort((timestamps, owner))
+        owner, timestamps = owner[order], timestamps[order]
+        is_first = np.ones(len(order), np.bool_)
+        is_first[1:] = (np.diff(owner) != 0) | (np.diff(timestamps) != 0)
+        firsts = np.flatnonzero(is_first)
+        counts = np.bincount(owner[firsts], minlength=len(keys))
         return cls(
-            containers=containers,
+            containers=keys,
             starts=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-            timestamps=np.fromiter((moment for _, moment in keys), np.int64, len(keys)),
-            cpu_cores=np.fromiter((readings[key][0] for key in keys), np.float64, len(keys)),
-            memory_bytes=np.fromiter((readings[key][1] for key in keys), np.float64, len(keys)),
+            timestamps=timestamps[firsts],
+            cpu_cores=_largest_of_runs(cpu_cores[order], firsts),
+            memory_bytes=_largest_of_runs(memory_bytes[order], firsts),
         )
+
+
+def _largest_of_runs(values: NDArray[np.float64], firsts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The largest value of each run of repeats; NaN only where there is nothing else."""
+    if not len(values):
+        return values
+    return np.asarray(np.fmax.reduceat(values, firsts), np.float64)
 
 
 def to_usage_rows(table: UsageTable) -> tuple[UsageRow, ...]:
@@ -114,11 +132,6 @@ def _or_none(value: float) -> float | None:
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _larger(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    """The larger reading of each column; a reading beats no reading."""
-    return (float(np.fmax(one[0], other[0])), float(np.fmax(one[1], other[1])))
 
 
 class TrafficRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

@@ -78,14 +78,14 @@ class SourceFile:
         """The first 64 KiB, unpacked: enough to see what kind of file this is."""
         return next(self.blocks(HEAD_BYTES), b"")
 
-    def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-        """The unpacked bytes, block by block."""
+    def blocks(self, size: int = BLOCK_BYTES, most: int = MAX_UNPACKED_BYTES) -> Iterator[bytes]:
+        """The unpacked bytes, block by block; refused beyond ``most`` bytes."""
         try:
             with self._open_raw() as raw:
                 is_gzip = raw.read(2) == GZIP_MAGIC
                 raw.seek(0)
                 stream = gzip.GzipFile(fileobj=raw) if is_gzip else raw
-                yield from self._bounded(stream, size)
+                yield from self._bounded(stream, size, most)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise self.refuse(
                 f"the gz file is damaged or cut off ({error})", next_step=GET_A_GOOD_COPY
@@ -167,14 +167,14 @@ class SourceFile:
             ) from error
         return documents
 
-    def _bounded(self, stream: io.BufferedIOBase, size: int) -> Iterator[bytes]:
+    def _bounded(self, stream: io.BufferedIOBase, size: int, most: int) -> Iterator[bytes]:
         total = 0
         while block := stream.read(size):
             total += len(block)
-            if total > MAX_UNPACKED_BYTES:
+            if total > most:
                 raise self.refuse(
-                    f"the file unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB",
-                    next_step="split it by region or by month",
+                    f"the file unpacks to more than {most >> 30} GiB",
+                    next_step="split it into several files",
                 )
             yield block
 

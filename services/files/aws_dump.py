@@ -1,0 +1,109 @@
+"""Read what ``aws ec2 describe-instances``, ``describe-volumes`` and ``describe-snapshots`` print.
+
+Whole output, several pages one after the other, or a plain list of items as ``--query`` makes it.
+(Output of ``describe-instance-types`` is read by ``instance_types``.)
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from engines.contracts.aws import AwsStruct, Instance, Snapshot, Volume
+from engines.contracts.decoding import without_nulls
+from services.files.reading import DropCounter, FileReading
+from services.files.source import SourceFile, looks_like_json
+from services.files.table import CORRECT_THE_ROW
+
+A = TypeVar("A", bound=AwsStruct)
+
+REASON_REPEATED = "the item repeats another one exactly"
+
+
+class _Output(NamedTuple):
+    """One describe command: its name, the id of its items, and the lists that may hold them."""
+
+    command: str
+    identity: str
+    lists: tuple[str, ...]
+
+
+_INSTANCES = _Output("aws ec2 describe-instances", "InstanceId", ("Reservations", "Instances"))
+_VOLUMES = _Output("aws ec2 describe-volumes", "VolumeId", ("Volumes",))
+_SNAPSHOTS = _Output("aws ec2 describe-snapshots", "SnapshotId", ("Snapshots",))
+
+
+def read_instances(source: SourceFile) -> FileReading[tuple[Instance, ...]]:
+    """EC2 instances, sorted by id; raises ``InvalidInputError`` for anything else."""
+    return _read(source, _INSTANCES, Instance)
+
+
+def read_volumes(source: SourceFile) -> FileReading[tuple[Volume, ...]]:
+    """EBS volumes, sorted by id; raises ``InvalidInputError`` for anything else."""
+    return _read(source, _VOLUMES, Volume)
+
+
+def read_snapshots(source: SourceFile) -> FileReading[tuple[Snapshot, ...]]:
+    """EBS snapshots, sorted by id; raises ``InvalidInputError`` for anything else."""
+    return _read(source, _SNAPSHOTS, Snapshot)
+
+
+def _read(source: SourceFile, output: _Output, item_type: type[A]) -> FileReading[tuple[A, ...]]:
+    head = source.head()
+    if head.strip() and not looks_like_json(head):
+        raise _refuse(source, output, "is not JSON")
+    found: dict[str, A] = {}
+    drops = DropCounter()
+    records = [
+        record
+        for document in source.json_documents()
+        for record in _records(source, output, document)
+    ]
+    for number, record in enumerate(records, start=1):
+        item = _item(source, output, item_type, record, number)
+        identity = record[output.identity]
+        if identity not in found:
+            found[identity] = item
+        elif found[identity] == item:
+            drops.add(REASON_REPEATED, number)
+        else:
+            raise source.refuse(
+                f"item {number}: an earlier item says otherwise of {identity}",
+                next_step="describe everything at one time",
+            )
+    return FileReading(
+        data=tuple(found[identity] for identity in sorted(found)),
+        rows_read=len(records),
+        dropped=drops.dropped(),
+    )
+
+
+def _records(source: SourceFile, output: _Output, document: Any) -> Iterator[dict[str, Any]]:
+    """The items in a document, at whatever depth the command or its --query put them."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += reversed(value)
+        elif isinstance(value, dict) and output.identity in value:
+            yield value
+        elif isinstance(value, dict) and any(name in value for name in output.lists):
+            waiting += [value[name] for name in output.lists if name in value]
+        else:
+            raise _refuse(source, output, "holds something else")
+
+
+def _item(
+    source: SourceFile, output: _Output, item_type: type[A], record: dict[str, Any], number: int
+) -> A:
+    try:
+        return msgspec.convert(without_nulls(record), item_type)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise source.refuse(
+            f"item {number} is not as {output.command} prints it: {error}",
+            next_step=CORRECT_THE_ROW,
+        ) from error
+
+
+def _refuse(source: SourceFile, output: _Output, reason: str) -> Exception:
+    return source.refuse(reason, next_step=f"give what `{output.command}` printed")
