@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, case, delete, func, insert, select, update
 
 from db.bulk import insert_columns
 from db.models.base import table_of
@@ -70,7 +70,7 @@ def load_rates(
     operating_system: OperatingSystem | None = OperatingSystem.LINUX,
     instance_types: Sequence[str] | None = None,
 ) -> tuple[AdvisorRate, ...]:
-    """The rates of the newest edition (published by ``at``), sorted; None: all."""
+    """The rates of the edition for ``at`` (see ``edition_for``), sorted; None: all."""
     query = (
         select(
             SpotAdvisorSeries.operating_system,
@@ -80,7 +80,7 @@ def load_rates(
             SpotAdvisorRate.savings_percent,
         )
         .join(SpotAdvisorRate, SpotAdvisorRate.series_id == SpotAdvisorSeries.id)
-        .where(SpotAdvisorRate.edition_id == newest_edition(at).scalar_subquery())
+        .where(SpotAdvisorRate.edition_id == edition_for(at).scalar_subquery())
     )
     if regions is not None:
         query = query.where(SpotAdvisorSeries.region.in_(regions))
@@ -103,14 +103,14 @@ def load_rates(
 
 
 def load_edition(reader: Reader, *, at: datetime | None = None) -> AdvisorEdition | None:
-    """The newest edition (published by ``at``); None: nothing was ever stored."""
+    """The edition for ``at`` (see ``edition_for``); None: nothing was ever stored."""
     counted = (
         select(func.count())
         .where(SpotAdvisorRate.edition_id == SpotAdvisorEdition.id)
         .scalar_subquery()
     )
     query = select(SpotAdvisorEdition, counted.label("rates")).where(
-        SpotAdvisorEdition.id == newest_edition(at).scalar_subquery()
+        SpotAdvisorEdition.id == edition_for(at).scalar_subquery()
     )
     row = reader.connection.execute(query).one_or_none()
     if row is None:
@@ -150,6 +150,21 @@ def load_history(
             savings_percent=savings,
         )
         for published_at, bucket, savings in reader.connection.execute(query).tuples()
+    )
+
+
+def edition_for(at: datetime | None) -> Select[int]:
+    """The id of the newest edition published by ``at``; None: the newest of all.
+
+    Where none is that old, the earliest one stands in: its date tells.
+    """
+    if at is None:
+        return newest_edition(None)
+    past = case((SpotAdvisorEdition.published_at <= at, SpotAdvisorEdition.published_at))
+    return (
+        select(SpotAdvisorEdition.id)
+        .order_by(past.desc().nulls_last(), SpotAdvisorEdition.published_at)
+        .limit(1)
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from db.models.market import SpotAdvisorEdition, SpotAdvisorRate, SpotAdvisorSeries
 from db.records import UNKNOWN_BUCKET, UNKNOWN_SAVINGS, Heatmap
-from db.repositories.advisor import newest_edition
+from db.repositories.advisor import edition_for
 from db.session import Reader
 from engines.contracts.pricing import OperatingSystem
 
@@ -18,9 +18,9 @@ def load(
     operating_system: OperatingSystem = OperatingSystem.LINUX,
     at: datetime | None = None,
 ) -> Heatmap | None:
-    """The newest edition (published by ``at``) as a matrix; None: nothing was ever stored."""
+    """The edition for ``at`` (see ``advisor.edition_for``) as a matrix; None: nothing is stored."""
     edition = reader.connection.execute(
-        newest_edition(at).add_columns(SpotAdvisorEdition.published_at)
+        edition_for(at).add_columns(SpotAdvisorEdition.published_at)
     ).one_or_none()
     if edition is None:
         return None
@@ -38,16 +38,16 @@ def load(
         )
     )
     rows = reader.connection.execute(query).fetchall()
-    types, regions, buckets, savings = zip(*rows, strict=True) if rows else ((), (), (), ())
-    type_names, region_names = sorted(set(types)), sorted(set(regions))
+    type_names = sorted({row[0] for row in rows})
+    region_names = sorted({row[1] for row in rows})
     row_of = {name: index for index, name in enumerate(type_names)}
     column_of = {name: index for index, name in enumerate(region_names)}
-    cells = ([row_of[name] for name in types], [column_of[name] for name in regions])
+    cells = ([row_of[row[0]] for row in rows], [column_of[row[1]] for row in rows])
     shape = (len(type_names), len(region_names))
     bucket = np.full(shape, UNKNOWN_BUCKET, dtype=np.int8)
     savings_percent = np.full(shape, UNKNOWN_SAVINGS, dtype=np.int16)
-    bucket[cells] = buckets
-    savings_percent[cells] = savings
+    bucket[cells] = [row[2] for row in rows]
+    savings_percent[cells] = [row[3] for row in rows]
     return Heatmap(
         operating_system=operating_system,
         published_at=edition.published_at,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from db.bulk import upsert
 from db.models.market import OnDemandPrice as Row
@@ -35,12 +35,16 @@ def load(
     operating_system: OperatingSystem | None = OperatingSystem.LINUX,
     instance_types: Sequence[str] | None = None,
 ) -> tuple[OnDemandPrice, ...]:
-    """The prices in force at ``at``, sorted by region, system and type; None: all."""
-    newest = func.row_number().over(
+    """The prices in force at ``at``, sorted by region, system and type; None: all.
+
+    Where none is that old, the earliest known one stands in: its date tells.
+    """
+    past = case((Row.effective_at <= at, Row.effective_at))
+    nearest = func.row_number().over(
         partition_by=(Row.region, Row.operating_system, Row.instance_type),
-        order_by=Row.effective_at.desc(),
+        order_by=(past.desc().nulls_last(), Row.effective_at),
     )
-    query = select(*_KEY, Row.micro_usd, newest.label("age")).where(Row.effective_at <= at)
+    query = select(*_KEY, Row.micro_usd, nearest.label("rank"))
     if regions is not None:
         query = query.where(Row.region.in_(regions))
     if operating_system is not None:
@@ -48,7 +52,7 @@ def load(
     if instance_types is not None:
         query = query.where(Row.instance_type.in_(instance_types))
     ranked = query.subquery()
-    in_force = select(*ranked.c).where(ranked.c.age == 1)
+    in_force = select(*ranked.c).where(ranked.c.rank == 1)
     return tuple(
         OnDemandPrice(
             region=region,

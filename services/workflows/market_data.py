@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from db.records import PriceSource, SeriesFilter
 from db.repositories import advisor, instance_types, on_demand, spot_prices
 from db.session import Database, Reader
@@ -80,7 +82,11 @@ def load_market_data(
     product: str = LINUX_PRODUCT,
     operating_system: OperatingSystem = OperatingSystem.LINUX,
 ) -> MarketData:
-    """The market of a region at ``at``: nothing that became known later is in it."""
+    """The market of a region at ``at``.
+
+    Spot prices are those up to ``at``. Of list prices and Advisor rates the ones in force count;
+    where none is that old, the earliest known ones stand in, and their source says so.
+    """
     with database.reader() as reader:
         history = spot_prices.load_history(
             reader,
@@ -95,8 +101,8 @@ def load_market_data(
         types = instance_types.load(reader)
         sources = (
             _spot_price_source(history),
-            _on_demand_source(prices),
-            _advisor_source(reader, at, len(rates)),
+            _dated_for(_on_demand_source(prices), at),
+            _dated_for(_advisor_source(reader, at, len(rates)), at),
             *_instance_type_sources(instance_types.sources(reader)),
         )
     more_prices = _bundled_prices(region, operating_system, prices)
@@ -176,8 +182,17 @@ def _advisor_source(reader: Reader, at: datetime, count: int) -> DataSource:
         kind=SPOT_ADVISOR,
         name="Spot Advisor",
         count=count,
-        as_of=None if edition is None else min(edition.last_seen_at, at),
+        as_of=None if edition is None else max(edition.published_at, min(edition.last_seen_at, at)),
         as_of_basis="when this edition was last seen published",
+    )
+
+
+def _dated_for(source: DataSource, at: datetime) -> DataSource:
+    """The source, saying so where its data are from after the moment that is judged."""
+    if source.as_of is None or source.as_of <= at:
+        return source
+    return msgspec.structs.replace(
+        source, as_of_basis=f"{source.as_of_basis}; after the moment that is judged"
     )
 
 
