@@ -1,9 +1,12 @@
-"""Overview."""
+"""System: is everything able to work, how old are the data, what is set, what was imported."""
 
-import streamlit as st
-
+from ui.components.cards import show_heading
 from ui.session import require
+from ui.system import show_data_ages, show_health, show_settings
 
 require("viewer")
 
-st.write("hello")
+show_heading("System", "Health of the program, age of its data, settings in force", level="title")
+show_health()
+show_data_ages()
+show_settings()

@@ -14,6 +14,8 @@ from services.settings import Settings, load_settings
 from services.workflows.browse_system import Database
 
 UTC_ZONE = ZoneInfo("UTC")
+DECISION_PARAMETER = "decision"
+PAGE_KEYS = {"decisions": "stream_page"}
 
 
 def current_user() -> Actor:
@@ -50,3 +52,23 @@ def viewer_zone() -> ZoneInfo:
 def now() -> datetime:
     """The time at which a page is drawn."""
     return datetime.now(UTC)
+
+
+def page_number(of: str) -> int:
+    """The page that a pagination below its list was left on: it is needed before it is drawn."""
+    number = st.session_state.get(PAGE_KEYS[of]) or st.query_params.get(PAGE_KEYS[of]) or 1
+    return max(1, int(number)) if str(number).isdigit() else 1
+
+
+def named_decision() -> int | None:
+    """The decision that the address names, so that a reload or a pasted link shows it again."""
+    named = st.query_params.get(DECISION_PARAMETER, "")
+    return int(named) if named.isdigit() else None
+
+
+def name_decision(decision_id: int | None) -> None:
+    """Write a decision into the address; None takes it out."""
+    if decision_id is None:
+        st.query_params.pop(DECISION_PARAMETER, None)
+    else:
+        st.query_params[DECISION_PARAMETER] = str(decision_id)

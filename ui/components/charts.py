@@ -25,6 +25,12 @@ SERIES_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 BUCKET_COLORS = ("#8fd3b9", "#f6dd8b", "#e2b23c", "#e08a6b", "#b9402a")
 BUCKET_INK = ("#0c3b2e", "#4d3a00", "#3d2b00", "#3d1206", "#ffffff")
 
+_MARKER_LOOKS = {
+    "✓": (GREEN, "circle"),
+    "⇄": (YELLOW, "diamond"),
+    "✕": (RED, "x"),
+}
+
 MAX_POINTS = 10_000
 THINNED_POINTS = 2_000
 PLOT_CONFIG = {"displayModeBar": False, "responsive": True}
@@ -73,6 +79,16 @@ class Dumbbell:
     low: float
     high: float
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """One event on a timeline; markers of a group share colour and symbol."""
+
+    when: datetime
+    value: float
+    group: str
+    hover: str
 
 
 def thin(line: Line, points: int) -> Line:
@@ -195,6 +211,26 @@ def dumbbell_chart(rows: Sequence[Dumbbell], *, low_name: str, high_name: str) -
     figure.update_xaxes(title="USD per hour", rangemode="tozero", tickformat="$.2f")
     figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
     figure.update_layout(margin={"r": 60})
+    return figure
+
+
+def marker_chart(markers: Sequence[Marker], *, zone: ZoneInfo, value_title: str) -> "Figure":
+    """Events over time in the viewer's zone; the first sign of a group chooses its look."""
+    figure = _figure(240)
+    for group in sorted({marker.group for marker in markers}):
+        of_group = [marker for marker in markers if marker.group == group]
+        color, symbol = _MARKER_LOOKS.get(group[:1], (GRAY, "circle-open"))
+        figure.add_scatter(
+            x=[marker.when.astimezone(zone).replace(tzinfo=None) for marker in of_group],
+            y=[marker.value for marker in of_group],
+            customdata=[marker.hover for marker in of_group],
+            name=group,
+            mode="markers",
+            marker={"color": color, "symbol": symbol, "size": 12},
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    figure.update_yaxes(title=value_title, rangemode="tozero", tickformat="$,.0f")
+    figure.update_layout(showlegend=True)
     return figure
 
 

@@ -14,7 +14,14 @@ import streamlit as st
 from prometheus_client import Counter
 
 from engines.contracts.errors import CloudOptimError
-from services.workflows import browse_market, browse_system, market_coverage
+from services.workflows import (
+    browse_clusters,
+    browse_decisions,
+    browse_market,
+    browse_safety,
+    browse_system,
+    market_coverage,
+)
 from services.workflows.browse_system import Database, DataKind
 from ui import session
 
@@ -62,6 +69,11 @@ def data_versions() -> Mapping[DataKind, int]:
             raise
         last["trouble"] = error
     return cast("Mapping[DataKind, int]", last["versions"])
+
+
+def forget_versions() -> None:
+    """See at once what this process has just written."""
+    _versions.clear()
 
 
 def trouble() -> tuple[CloudOptimError, datetime] | None:
@@ -126,3 +138,12 @@ data_ages = cached(
 imports = cached(browse_system.load_imports, DataKind.IMPORTS)
 events = cached(browse_system.load_events, DataKind.EVENTS)
 coverage = cached(market_coverage.load_market_coverage, DataKind.SPOT_PRICES)
+clusters = cached(browse_clusters.load_clusters, DataKind.CLUSTERS)
+decision_page = cached(browse_decisions.load_decision_page, DataKind.DECISIONS)
+decision = cached(browse_decisions.load_decision, DataKind.DECISIONS)
+latest_judged = cached(browse_decisions.load_latest_judged, DataKind.DECISIONS)
+safety_summary = cached(browse_safety.load_safety_summary, DataKind.SAFETY)
+active_violations = cached(browse_safety.load_active_violations, DataKind.SAFETY)
+audit_log = cached(
+    browse_system.load_audit_log, DataKind.CLUSTERS, DataKind.SAFETY, DataKind.IMPORTS
+)

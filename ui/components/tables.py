@@ -56,6 +56,38 @@ def show_table(
 
     ``key`` is unique in the app; the filter's text stands in the address under it.
     """
+    kept = _page(_tools(rows, columns, key=key, file_name=file_name, noun=noun), key)
+    st.dataframe(
+        _displayed(kept, columns),
+        key=key,
+        hide_index=True,
+        column_config={column.label: _config(column) for column in columns},
+        placeholder="-",
+    )
+
+
+def choose_from_table(
+    rows: Sequence[Row], columns: Sequence[Column], *, key: str, file_name: str, noun: str = "row"
+) -> Row | None:
+    """The same table with rows to click: the clicked one, or None."""
+    kept = _page(_tools(rows, columns, key=key, file_name=file_name, noun=noun), key)
+    state = st.dataframe(
+        _displayed(kept, columns),
+        key=key,
+        hide_index=True,
+        column_config={column.label: _config(column) for column in columns},
+        placeholder="-",
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    chosen = state.selection.rows
+    return kept[chosen[0]] if chosen and chosen[0] < len(kept) else None
+
+
+def _tools(
+    rows: Sequence[Row], columns: Sequence[Column], *, key: str, file_name: str, noun: str
+) -> list[Row]:
+    """Filter, count and export above a table; the rows that the filter leaves."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-tools"):
         words = st.text_input(
             f"Filter {noun}s",
@@ -78,13 +110,7 @@ def show_table(
             on_click="ignore",
             disabled=not kept,
         )
-    st.dataframe(
-        _displayed(_page(kept, key), columns),
-        key=key,
-        hide_index=True,
-        column_config={column.label: _config(column) for column in columns},
-        placeholder="-",
-    )
+    return kept
 
 
 def matching(rows: Sequence[Row], words: str) -> list[Row]:

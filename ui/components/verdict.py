@@ -44,7 +44,7 @@ def read_layers(verdict: SafetyVerdict, limits: SafetyLimits) -> list[LayerReadi
             state=_state(layer, verdict),
             measured=_measured(layer, verdict),
             limit=_limit(layer, limits),
-            findings=tuple(_finding(one) for one in _of(layer, verdict)),
+            findings=tuple(_sentence(one.message) for one in _of(layer, verdict)),
         )
         for layer in SafetyLayer
     ]
@@ -195,14 +195,8 @@ def _limit(layer: SafetyLayer, limits: SafetyLimits) -> str:
             return "all"
 
 
-def _finding(violation: Violation) -> str:
-    """A violation's sentence, with what takes the edge off it."""
-    if violation.exception_id is not None:
-        exception = wording.in_words(violation.exception_id).lower()
-        return f"{violation.message} (allowed by the recorded exception: {exception})"
-    if violation.inherited:
-        return f"{violation.message} (it was so before, and the plan does not worsen it)"
-    return violation.message
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
 def _zone_bar(zone: ZoneShare) -> charts.Bar:

@@ -1,0 +1,33 @@
+"""What screens show of decisions: pages of the log, one whole decision, the latest verdict."""
+
+from db.records import DecisionFilter, DecisionPage, DecisionSummary, LoggedDecision
+from db.repositories import decisions
+from db.session import Database
+
+__all__ = ["DecisionFilter", "DecisionPage", "DecisionSummary", "LoggedDecision"]
+
+_LOOK_BACK = 50  # decisions among which the newest one with a verdict is looked for
+
+
+def load_decision_page(
+    database: Database, wanted: DecisionFilter, *, limit: int, offset: int = 0
+) -> DecisionPage:
+    """One page of the wanted decisions, newest first, and how many there are in all."""
+    with database.reader() as reader:
+        return decisions.list_page(reader, wanted, limit=limit, offset=offset)
+
+
+def load_decision(database: Database, decision_id: int) -> LoggedDecision:
+    """A whole decision. Raises ``RecordNotFoundError``."""
+    with database.reader() as reader:
+        return decisions.get(reader, decision_id)
+
+
+def load_latest_judged(database: Database, cluster_id: str) -> LoggedDecision | None:
+    """The newest decision about a cluster that carries a verdict; None: none of the last 50."""
+    wanted = DecisionFilter(cluster_id=cluster_id)
+    with database.reader() as reader:
+        for summary in decisions.list_page(reader, wanted, limit=_LOOK_BACK).items:
+            if summary.action_taken is not None:
+                return decisions.get(reader, summary.id)
+    return None
