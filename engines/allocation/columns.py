@@ -46,6 +46,7 @@ class Columns:
     pool: Rows  # index of the Spot pool, or NO_POOL
     most: Floats  # upper bound of the count; infinite: none
     zones: tuple[str, ...]
+    floating_zones: tuple[str, ...]  # where the nodes of floating columns may stand
     pools: tuple[Key, ...]
 
     @property
@@ -89,6 +90,9 @@ def columns_of(problem: AllocationProblem) -> Columns:
         ),
         most=np.array([np.inf if one.max_count is None else one.max_count for one in heads]),
         zones=tuple(zones),
+        floating_zones=tuple(
+            sorted({one.availability_zone for group in floating for one in group})
+        ),
         pools=tuple(pools),
     )
 

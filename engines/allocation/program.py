@@ -12,6 +12,7 @@ from scipy import sparse
 
 from engines.allocation.columns import (
     FLOATING,
+    NO_POOL,
     SHARED,
     Columns,
     Flags,
@@ -251,8 +252,11 @@ class _Builder:
         if missing <= 0 or not self._program.holds(SafetyLayer.AZ_DISTRIBUTION):
             return
         open_zones = [i for i, zone in enumerate(self._columns.zones) if zone not in covered]
+        floating = self._columns.floating_zones
         for zone in open_zones:
-            marks = {self._zone_at + zone: -1.0, self._floating_at + zone: 1.0}
+            marks = {self._zone_at + zone: -1.0}
+            if self._columns.zones[zone] in floating:
+                marks[self._floating_at + zone] = 1.0
             self.add_row(marks, 0.0, np.inf, bought=self._zone == zone)
         spread = {self._floating_at + zone: -1.0 for zone in open_zones}
         self.add_row(spread, 0.0, np.inf, bought=self._zone == FLOATING)
@@ -269,9 +273,10 @@ class _Builder:
         if not self._program.holds(SafetyLayer.POOL_CONCENTRATION):
             return
         pool = self._columns.pool[self._kept]
-        columns_in_pool = np.bincount(pool[pool >= 0], minlength=len(self._columns.pools))
-        loose = self._window.most[self._kept] > self._window.sure[self._kept]
-        wanted = np.flatnonzero((pool >= 0) & (loose | (columns_in_pool[pool] > 1)))
+        spot = np.flatnonzero(pool != NO_POOL)
+        is_shared = np.bincount(pool[spot], minlength=len(self._columns.pools))[pool[spot]] > 1
+        is_loose = self._window.most[self._kept[spot]] > self._window.sure[self._kept[spot]]
+        wanted = spot[is_shared | is_loose]
         pools, row = np.unique(pool[wanted], return_inverse=True)
         share = self._program.problem.limits.max_pool_share
         for dimension in range(SHARED):

@@ -71,14 +71,29 @@ def search(program: Program) -> Found | None:
     relaxed = _relax(program, window)
     if relaxed is None:
         return None
-    first = _solve(program, _promising(window, relaxed, _FIRST_COLUMNS), _FIRST_NODES)
-    if first.answer is None:
-        first = _solve(program, window, _LAST_NODES)
-    if first.answer is None and first.bound == np.inf:
-        return None
-    if first.answer is None:
-        raise SearchLimitError
-    return _improved(program, window, relaxed, replace(first.answer, bound=relaxed.value))
+    found = _on_demand_only(program, window)
+    if found is not None:
+        window = _narrowed(program, window, relaxed, found.cost)
+        relaxed = _relax(program, window)
+        if relaxed is None:
+            return replace(found, bound=found.cost)
+    first = _solve(program, _promising(window, relaxed, _FIRST_COLUMNS), _FIRST_NODES).answer
+    found = first if found is None else _better(found, first)
+    if found is None:
+        whole = _solve(program, window, _LAST_NODES)
+        if whole.answer is None and whole.bound == np.inf:
+            return None
+        if whole.answer is None:
+            raise SearchLimitError
+        found = whole.answer
+    return _improved(program, window, relaxed, replace(found, bound=relaxed.value))
+
+
+def _on_demand_only(program: Program, window: Window) -> Found | None:
+    """The cheapest answer without new Spot: soon found, and it proves what would be too large."""
+    is_new_spot = program.columns.is_spot & np.isinf(program.columns.most)
+    plain = replace(window, columns=window.columns[~is_new_spot[window.columns]])
+    return _solve(program, plain, _FIRST_NODES).answer
 
 
 def has_answer(program: Program) -> bool:
