@@ -285,12 +285,12 @@ def _texts_of(source: SourceFile, record: Any, kind: TableKind, number: int) -> 
 def _text_of(source: SourceFile, folded: Mapping[str, Any], column: Column, number: int) -> str:
     for name in column.names:
         value = folded.get(name.casefold())
-        if isinstance(value, bool | list | dict):
+        if isinstance(value, list | dict):
             raise source.refuse(
                 f"{name} is not a text or a number", next_step=CORRECT_THE_ROW, line=number
             )
         if value is not None:
-            return str(value)
+            return str(value).lower() if isinstance(value, bool) else str(value)
     if column.is_required:
         raise source.refuse(
             f"the record has no {' or '.join(column.names)}", next_step=CORRECT_THE_ROW, line=number
