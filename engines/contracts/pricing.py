@@ -4,7 +4,7 @@ Bulk tables are columnar (numpy); single facts are small frozen structs. Spot pr
 API's own nature: **change points**, where a price holds from its time until the next one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -170,6 +170,34 @@ class SpotPriceHistory:
     def empty(cls) -> "SpotPriceHistory":
         """A history that knows nothing."""
         return cls.from_points(())
+
+    def within(
+        self, *, regions: Collection[str], products: Collection[str], since: int, until: int
+    ) -> "SpotPriceHistory":
+        """The points of some series from ``since`` to ``until`` (Unix seconds, both included).
+
+        The price in force at ``since`` keeps its own, earlier time. Series without any point left
+        are gone.
+        """
+        rows: list[NDArray[np.int64]] = []
+        series: list[PriceSeries] = []
+        for key, start, end in zip(self.series, self.starts, self.starts[1:], strict=False):
+            if key.region not in regions or key.product_description not in products:
+                continue
+            times = self.timestamps[start:end]
+            first = max(0, int(np.searchsorted(times, since, "right")) - 1)
+            last = int(np.searchsorted(times, until, "right"))
+            if first < last:
+                series.append(key)
+                rows.append(np.arange(start + first, start + last))
+        kept = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+        ends = np.cumsum([0, *(len(one) for one in rows)])
+        return SpotPriceHistory(
+            series=tuple(series),
+            starts=ends.astype(np.int64),
+            timestamps=self.timestamps[kept],
+            micro_usd=self.micro_usd[kept],
+        )
 
     def latest_at(self, moment: int) -> Mapping[PriceSeries, SpotPrice]:
         """The price in force at ``moment`` (Unix seconds) of each series that had one by then."""

@@ -35,4 +35,16 @@ def response_schema() -> dict[str, Any]:
 
 
 def _document(reference: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
-    return {"$schema": _DIALECT, **reference, "$defs": components}
+    return {"$schema": _DIALECT, **reference, "$defs": _with_plain_money(components)}
+
+
+def _with_plain_money(schema: Any) -> Any:
+    """The schema with amounts of money as JSON numbers: msgspec describes them as texts, and
+    accepts both."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            return {**schema, "type": ["number", "string"]}
+        return {key: _with_plain_money(value) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_with_plain_money(value) for value in schema]
+    return schema

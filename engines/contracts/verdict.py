@@ -41,6 +41,16 @@ class PlanPurpose(StrEnum):
     INTERRUPTION = "interruption"  # nodes under notice are replaced
 
 
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the caller of the judge declares: why the plan is made, and which nodes AWS will take.
+
+    Nodes under notice (by name) do not count as capacity.
+    """
+
+    purpose: PlanPurpose = PlanPurpose.CHANGE
+    nodes_under_notice: frozenset[str] = frozenset()
+
+
 class ExceptionKind(StrEnum):
     """The recorded exceptions that let a breach of a limit pass. None ever covers layer 1."""
 
