@@ -86,6 +86,10 @@ def _lacking(problem: AllocationProblem, groups: list[_Group]) -> Iterator[str]:
     yield from _short_of("on-demand pods", problem.required_on_demand, on_demand)
     for zone, required in sorted(problem.required_in_zones.items()):
         yield from _short_of(f"zone {zone}", required, [one for one in groups if one.zone == zone])
+    for name in ("cpu_millicores", "memory_bytes"):
+        total = sum(getattr(one.allocatable, name) for one in groups)
+        if total < getattr(problem.least_allocatable, name):
+            yield f"the cluster: {name} {total} of {getattr(problem.least_allocatable, name)}"
 
 
 def _short_of(what: str, required: Capacity, groups: list[_Group]) -> Iterator[str]:

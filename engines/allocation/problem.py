@@ -77,13 +77,16 @@ class AllocationProblem(msgspec.Struct, frozen=True, kw_only=True):
 
     ``required`` must be met by the usable room of everything (staying nodes included),
     ``required_on_demand`` by that of on-demand capacity alone, ``required_in_zones`` by that of
-    the zone (pods whose volumes are there). ``layers`` are those that bind.
+    the zone (pods whose volumes are there). The allocatable of everything together must reach
+    ``least_allocatable``: in a smaller cluster some staying pool would have too large a share.
+    ``layers`` are those that bind.
     """
 
     offerings: tuple[Offering, ...]
     required: Capacity
     required_on_demand: Capacity = NOTHING
     required_in_zones: Mapping[str, Capacity] = {}
+    least_allocatable: Capacity = NOTHING  # pods are not counted
     staying: tuple[StayingNodes, ...] = ()
     limits: SafetyLimits = SafetyLimits()
     layers: frozenset[SafetyLayer] = ALL_LAYERS

@@ -222,8 +222,12 @@ class _Builder:
             self.add_row({}, needed[dimension] + margin, np.inf, bought=usable[:, dimension])
 
     def add_totals(self) -> None:
-        """The totals are what stays and what is bought."""
+        """The totals are what stays and what is bought, and not less than the least."""
+        least = amounts(self._program.problem.least_allocatable)
         for dimension in range(SHARED):
+            if least[dimension] > 0:
+                low = least[dimension] + self._program.margin
+                self.add_row({self._total_at + dimension: 1.0}, low, np.inf)
             size = self._columns.allocatable[self._kept, dimension]
             stays = -self._program.staying.allocatable[dimension]
             self.add_row({self._total_at + dimension: -1.0}, stays, stays, bought=size)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.contracts.verdict import (
+    Circumstances,
     ExceptionKind,
     PlanPurpose,
     SafetyLayer,
@@ -33,20 +34,19 @@ class Allowance:
     must_heal: bool = False
 
 
-def allowance_for(
-    purpose: PlanPurpose, playback: Playback, nodes_under_notice: frozenset[str]
-) -> Allowance:
+def allowance_for(circumstances: Circumstances, playback: Playback) -> Allowance:
     """An exception holds only for a plan that does what its purpose says and nothing else.
 
     Sleep takes nodes away and launches none. The interruption path replaces nodes under notice
     and takes away no other capacity; its layers 2 and 3 may break, its buffer may not.
     """
-    match purpose:
+    is_replacement = circumstances.nodes_under_notice and not playback.removed
+    match circumstances.purpose:
         case PlanPurpose.SCHEDULED_SLEEP if not playback.has_launches:
             return Allowance(
                 exception=ExceptionKind.SCHEDULED_SLEEP, layers=_SPREAD_LAYERS | _SHARE_LAYERS
             )
-        case PlanPurpose.INTERRUPTION if nodes_under_notice and not playback.removed:
+        case PlanPurpose.INTERRUPTION if is_replacement:
             return Allowance(exception=ExceptionKind.INTERRUPTION, layers=_SPREAD_LAYERS)
         case PlanPurpose.SCHEDULED_WAKE:
             return Allowance(must_heal=True)

@@ -11,7 +11,7 @@ from math import isnan
 from engines.contracts.plan import PlanStep
 from engines.contracts.state import ClusterState
 from engines.contracts.verdict import (
-    PlanPurpose,
+    Circumstances,
     PoolShare,
     SafetyLayer,
     SafetyLimits,
@@ -21,6 +21,7 @@ from engines.contracts.verdict import (
     Violation,
     ZoneShare,
 )
+from engines.risk import SCORE_DECIMALS
 from engines.safety.findings import allowance_for, capacity_violations
 from engines.safety.fleet import Fleet, Pool, share_of
 from engines.safety.simulation import KnownNodes, PlanProblem, Playback, play
@@ -29,7 +30,7 @@ from engines.safety.wording import risk_message
 PoolRisks = Mapping[tuple[str, str], float | None]
 """Risk scores by (instance type, zone), at the moment of judging; None or absent: not known."""
 
-_SCORE_DECIMALS = 9  # a score is a sum of floats: its tenth decimal is noise, and 0.75 passes
+ORDINARY = Circumstances()
 
 
 def judge_plan(
@@ -37,21 +38,17 @@ def judge_plan(
     plan: Sequence[PlanStep],
     limits: SafetyLimits,
     pool_risks: PoolRisks,
-    *,
-    purpose: PlanPurpose = PlanPurpose.CHANGE,
-    nodes_under_notice: frozenset[str] = frozenset(),
+    circumstances: Circumstances = ORDINARY,
 ) -> SafetyVerdict:
     """Judge the cluster as it will be after the plan and in every state on the way there.
 
-    ``purpose`` is declared by the caller and may open a recorded exception; it never opens one
-    for layer 1. ``nodes_under_notice`` are the names of nodes that AWS is about to take: they do
-    not count as capacity.
+    The purpose that ``circumstances`` declare may open a recorded exception, never for layer 1.
     """
-    nodes = KnownNodes.of(state, nodes_under_notice)
+    nodes = KnownNodes.of(state, circumstances.nodes_under_notice)
     playback = play(nodes, plan, state.instance_types)
     violations: tuple[Violation, ...] = ()
     if playback.changes_nodes:
-        allowance = allowance_for(purpose, playback, nodes_under_notice)
+        allowance = allowance_for(circumstances, playback)
         violations = (
             *_problem_violations(playback.problems),
             *_risk_violations(playback, limits, pool_risks),
@@ -78,8 +75,8 @@ def _risk_violations(
 ) -> Iterator[Violation]:
     """Layer 1: pools that the plan adds must be safe, pools that stay are only pointed out."""
     for pool in sorted({*playback.states[-1].joined.pools, *playback.added}):
-        score = _score(pool, pool_risks)
-        if round(score or 0.0, _SCORE_DECIMALS) >= limits.min_risk_score:
+        score = score_of(pool, pool_risks)
+        if (score or 0.0) >= limits.min_risk_score:
             continue
         is_added = pool in playback.added
         yield Violation(
@@ -93,9 +90,10 @@ def _risk_violations(
         )
 
 
-def _score(pool: Pool, pool_risks: PoolRisks) -> float | None:
+def score_of(pool: Pool, pool_risks: PoolRisks) -> float | None:
+    """The score that the judge goes by, or None where it is not known."""
     score = pool_risks.get(pool)
-    return None if score is None or isnan(score) else score
+    return None if score is None or isnan(score) else round(score, SCORE_DECIMALS)
 
 
 def _verdict(
@@ -164,6 +162,6 @@ def _pool_shares(end: Fleet, playback: Playback, pool_risks: PoolRisks) -> Itera
             availability_zone=pool.availability_zone,
             nodes=room.nodes,
             share=float(share_of(room, end.total)),
-            risk_score=_score(pool, pool_risks),
+            risk_score=score_of(pool, pool_risks),
             decided=pool in playback.added,
         )

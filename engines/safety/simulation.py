@@ -106,13 +106,18 @@ class Playback:
     """What a plan does to the capacity of a cluster.
 
     ``states`` begins before the first step and ends after the last. ``added`` counts the launches
-    of each Spot pool. ``removed`` are the nodes that were capacity and are drained or terminated.
+    of each Spot pool. ``removed`` are the nodes that were capacity and are taken away, be it for a
+    while; ``staying`` are capacity at the end, ``emptied`` are drained then and ``terminated``
+    gone, whether they were capacity or not.
     """
 
     states: tuple[FleetState, ...]
     problems: tuple[PlanProblem, ...]
     added: Mapping[Pool, int]
     removed: frozenset[str]
+    staying: frozenset[str]
+    emptied: frozenset[str]
+    terminated: frozenset[str]
     has_launches: bool
     changes_nodes: bool
 
@@ -145,6 +150,8 @@ class _Player:
         self._step_ids: set[str] = set()
         self._added: Counter[Pool] = Counter()
         self._removed: set[str] = set()
+        self._emptied: set[str] = set()
+        self._terminated: set[str] = set()
         self._changes_nodes = False
 
     def take(self, step: PlanStep) -> None:
@@ -163,7 +170,7 @@ class _Player:
                 self._uncordon(step)
             case DrainNode():
                 if self._is_known(step, step.node):
-                    self._take_away(step, step.node, comes_back=True)
+                    self._drain(step)
             case TerminateInstance():
                 self._terminate(step)
             case _:
@@ -182,6 +189,9 @@ class _Player:
             problems=tuple(self._problems),
             added=self._added,
             removed=frozenset(self._removed),
+            staying=frozenset(self._counted),
+            emptied=frozenset(self._emptied),
+            terminated=frozenset(self._terminated),
             has_launches=bool(self._coming),
             changes_nodes=self._changes_nodes or bool(self._problems),
         )
@@ -217,8 +227,18 @@ class _Player:
             self._joined = self._joined.plus(Fleet.of((node,)))
             self._now(step, grows=True)
 
+    def _drain(self, step: DrainNode) -> None:
+        if step.node in self._terminated:
+            return
+        self._emptied.add(step.node)
+        if (lost := self._take_away(step, step.node)) is not None:
+            self._drained[step.node] = lost
+
     def _uncordon(self, step: UncordonNode) -> None:
-        if self._is_known(step, step.node) and step.node in self._drained:
+        if not self._is_known(step, step.node):
+            return
+        self._emptied.discard(step.node)
+        if step.node in self._drained:
             self._counted[step.node] = self._drained.pop(step.node)
             self._joined = self._joined.plus(Fleet.of((self._counted[step.node],)))
             self._now(step, grows=True)
@@ -235,7 +255,10 @@ class _Player:
                 f" {known_id}; ask the engine again on fresh data",
             )
             return
-        self._take_away(step, node, comes_back=False)
+        self._terminated.add(node)
+        self._emptied.discard(node)
+        self._drained.pop(node, None)
+        self._take_away(step, node)
 
     def _node_of_instance(self, step: TerminateInstance) -> str | None:
         """The node of the instance; None: it is none of this cluster's, or nobody can tell."""
@@ -250,15 +273,13 @@ class _Player:
             )
         return None
 
-    def _take_away(self, step: PlanStep, node: str, *, comes_back: bool) -> None:
-        """The node stops counting; one that was drained may be uncordoned again."""
-        gone = self._drained.pop(node, None)
+    def _take_away(self, step: PlanStep, node: str) -> FleetNode | None:
+        """The node stops counting, if it did."""
         if (lost := self._counted.pop(node, None)) is not None:
             self._removed.add(node)
             self._joined = self._joined.minus(Fleet.of((lost,)))
             self._now(step, grows=False)
-        if comes_back and (kept := lost or gone) is not None:
-            self._drained[node] = kept
+        return lost
 
     def _is_known(self, step: PlanStep, node: str) -> bool:
         self._changes_nodes = True

@@ -5,6 +5,7 @@ import pytest
 
 from engines.contracts.plan import ScaleWorkload, WorkloadRef
 from engines.contracts.verdict import (
+    Circumstances,
     PlanPurpose,
     PoolShare,
     SafetyLimits,
@@ -44,7 +45,7 @@ SCALE = ScaleWorkload(
 
 
 def judged(nodes, *plan, limits=LIMITS, risks=ALL_SAFE, **declared):
-    return judge_plan(a_state(*nodes), plan, limits, risks, **declared)
+    return judge_plan(a_state(*nodes), plan, limits, risks, Circumstances(**declared))
 
 
 def broken(verdict):
