@@ -117,14 +117,14 @@ def scheduling_cases(shared_data):
 def test_nodes_and_pods_of_the_recorded_scheduling_cases_are_read(shared_data):
     cases = scheduling_cases(shared_data)
     nodes = [item for case in cases for item in case["nodes"]]
-    pods = [item for case in cases for item in case["existing_pods"] + case["pods_after"]]
+    pods = [item for case in cases for item in case["existing_pods"] + case["pods"]]
 
     snapshot_of_nodes = build_snapshot(collected(nodes, "Node"))
     collection = collected(pods, "Pod")
 
     assert len(cases) == 38
     assert len(snapshot_of_nodes.nodes) == len(nodes) == 62
-    assert len(collection.objects("pods")) == len(pods) == 101
+    assert len(collection.objects("pods")) == len(pods) == 15 + 72
     assert collection.unread == snapshot_of_nodes.unread == ()
 
 
