@@ -5,9 +5,10 @@ in its own region, on-demand prices that were never imported; how many of each s
 ``sources`` under the catalogue's own name, so that nothing of it passes for live data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -105,40 +106,50 @@ def load_market_data(
             _dated_for(_advisor_source(reader, at, len(rates)), at),
             *_instance_type_sources(instance_types.sources(reader)),
         )
-    more_prices = _bundled_prices(region, operating_system, prices)
-    more_types = _bundled_types(types)
+    bundled = bundled_beside({region}, {operating_system}, prices, types)
     return MarketData(
         region=region,
         at=at,
         spot_prices=history,
-        on_demand=(*prices, *more_prices),
+        on_demand=(*prices, *bundled.on_demand),
         advisor=rates,
-        instance_types={**more_types, **types},
-        sources=(
-            *sources,
-            *_bundled_source(ON_DEMAND_PRICES, len(more_prices)),
-            *_bundled_source(INSTANCE_TYPES, len(more_types)),
-        ),
+        instance_types={**bundled.instance_types, **types},
+        sources=(*sources, *bundled.sources),
     )
 
 
-def _bundled_prices(
-    region: str, operating_system: OperatingSystem, stored: tuple[OnDemandPrice, ...]
-) -> tuple[OnDemandPrice, ...]:
-    """The catalogue's prices of types that have no stored one in this region."""
-    known = {price.instance_type for price in stored}
-    return tuple(
+class BundledPart(NamedTuple):
+    """What the bundled catalogue adds to better data, and the sources that name it."""
+
+    on_demand: tuple[OnDemandPrice, ...]
+    instance_types: Mapping[str, InstanceType]
+    sources: tuple[DataSource, ...]
+
+
+def bundled_beside(
+    regions: Collection[str],
+    operating_systems: Collection[OperatingSystem],
+    on_demand: Iterable[OnDemandPrice],
+    instance_types: Mapping[str, InstanceType],
+) -> BundledPart:
+    """The catalogue's types, and its prices in those regions, of which nothing better is known."""
+    catalogue = load_bundled_catalogue()
+    priced = {(one.region, one.operating_system, one.instance_type) for one in on_demand}
+    prices = tuple(
         price
-        for price in load_bundled_catalogue().on_demand
-        if price.region == region
-        and price.operating_system == operating_system
-        and price.instance_type not in known
+        for price in catalogue.on_demand
+        if price.region in regions
+        and price.operating_system in operating_systems
+        and (price.region, price.operating_system, price.instance_type) not in priced
     )
-
-
-def _bundled_types(stored: Mapping[str, InstanceType]) -> dict[str, InstanceType]:
-    bundled = load_bundled_catalogue().instance_types
-    return {name: one for name, one in bundled.items() if name not in stored}
+    types = {
+        name: one for name, one in catalogue.instance_types.items() if name not in instance_types
+    }
+    sources = (
+        *_bundled_source(ON_DEMAND_PRICES, len(prices)),
+        *_bundled_source(INSTANCE_TYPES, len(types)),
+    )
+    return BundledPart(prices, types, sources)
 
 
 def _bundled_source(kind: str, count: int) -> tuple[DataSource, ...]:
