@@ -12,7 +12,7 @@ def back_up(database: Database, path: Path) -> None:
     """Copy the database to the new file ``path`` by SQLite's own online backup.
 
     Raises ``BackupError`` where the file exists or cannot be written, and on PostgreSQL, whose
-    backups are the task of ``pg_dump``.
+    backups are the task of ``pg_dump``. What could not be copied whole leaves no file behind.
     """
     if database.dialect != "sqlite":
         raise BackupError(
@@ -22,15 +22,22 @@ def back_up(database: Database, path: Path) -> None:
     if path.exists():
         raise BackupError(f"{path} exists already", next_step="name a file that does not exist")
     try:
-        with database.reader() as reader, closing(sqlite3.connect(path)) as copy:
+        with closing(_new_file(path)) as copy, database.reader() as reader:
             source = reader.connection.connection.driver_connection
             assert isinstance(source, sqlite3.Connection)  # noqa: S101 - the dialect is SQLite
             source.backup(copy)
-    except sqlite3.Error as error:
+    except BaseException:
         path.unlink(missing_ok=True)
+        raise
+
+
+def _new_file(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path)
+    except sqlite3.Error as error:
         raise BackupError(
             f"cannot write the backup {path}: {error}",
-            next_step="choose a folder with room that you may write to",
+            next_step="choose a folder that is there and that you may write to",
         ) from error
 
 

@@ -66,6 +66,9 @@ SERIES_COLUMNS = (
 ROWS_PER_ZERO = 50_000
 """A zero price is AWS's own slip where it is rarer than this; more of them refuse the file."""
 
+MOST_TIMES_MEDIAN = 200
+"""The widest spread seen in public histories is 80 times (us-east-1 in 2016, Spot by auction)."""
+
 CLOCK_SKEW = timedelta(hours=1)
 """A row may be this much newer than our clock: clocks differ, but prices are not foretold."""
 
@@ -118,6 +121,7 @@ def read_spot_prices(
     _refuse_the_future(source, rows, now)
     rows = _without_zeros(source, rows, drops)
     _refuse_unbelievable(source, rows, bundled_on_demand() if on_demand is None else on_demand)
+    _refuse_outliers(source, rows)
     rows = _without_repeats(source, rows, drops)
     history = _to_history(rows)
     return FileReading(
@@ -206,6 +210,33 @@ def _refuse_unbelievable(source: SourceFile, rows: _Rows, on_demand: OnDemandByT
         price = to_usd(int(rows.micro_usd[at])).normalize()
         reason = bands[int(rows.series_at[at])].reason
         raise _bad_row(source, rows, at, f"spot_price {price:f} {reason}")
+
+
+def _refuse_outliers(source: SourceFile, rows: _Rows) -> None:
+    """Refuse a price far above the median of its type and product in this very file."""
+    kinds: dict[tuple[str, str], int] = {}
+    kind_of_series = [
+        kinds.setdefault((one.instance_type, one.product_description), len(kinds))
+        for one in rows.series
+    ]
+    kind_at = np.array(kind_of_series, np.int64)[rows.series_at]
+    by_kind_and_price = np.lexsort((rows.micro_usd, kind_at))
+    counts = np.bincount(kind_at, minlength=len(kinds))
+    middles = np.cumsum(counts) - counts + np.maximum(counts - 1, 0) // 2
+    in_order = rows.micro_usd[by_kind_and_price]
+    medians = in_order[np.minimum(middles, len(in_order) - 1)][kind_at]
+    is_outlier = rows.micro_usd > MOST_TIMES_MEDIAN * medians
+    if is_outlier.any():
+        at = int(is_outlier.argmax())
+        price, median = (to_usd(int(one[at])).normalize() for one in (rows.micro_usd, medians))
+        name = rows.series[int(rows.series_at[at])].instance_type
+        raise _bad_row(
+            source,
+            rows,
+            at,
+            f"spot_price {price:f} is more than {MOST_TIMES_MEDIAN} times the median of {name} "
+            f"in this file, {median:f}: a slip of digits?",
+        )
 
 
 def _without_repeats(source: SourceFile, rows: _Rows, drops: DropCounter) -> _Rows:

@@ -323,6 +323,21 @@ def test_a_thousandfold_price_of_an_unknown_type_is_refused():
         read(SPOT_HEADER + row(instance_type="x9.large", spot_price="35"))
 
 
+@pytest.mark.parametrize(("price", "is_believed"), [("200", True), ("200.01", False)])
+def test_a_price_far_above_the_median_of_its_type_is_refused(price, is_believed):
+    """x9.metal is unknown and has no size. Prices 1, 1 and ``price``: median 1, at most 200."""
+    text = SPOT_HEADER + "".join(
+        row(instance_type="x9.metal", spot_price=value, availability_zone=zone)
+        for value, zone in (("1", "us-east-1a"), ("1", "us-east-1b"), (price, "us-east-1c"))
+    )
+
+    if is_believed:
+        assert read(text).rows_read == 3
+    else:
+        with pytest.raises(InvalidInputError, match=r"line 4: .* more than 200 times the median"):
+            read(text)
+
+
 def test_isolated_zeros_of_aws_are_counted_and_left_out():
     """One zero in 50,000 rows is believed to be AWS's slip."""
     rows = "".join(
