@@ -40,7 +40,7 @@ class PostgresqlServer:
         self._programs = programs
         self._folder = folder
         self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._databases = 0
 
     def initialise(self) -> None:
@@ -57,17 +57,17 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        log = (self._folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            [
-                *(self._programs / "postgres", "-D", self._folder / "data"),
-                *("-k", self._folder, "-c", "listen_addresses=", *self._options),
-            ],
-            stdout=log,
-            stderr=log,
-            **_identity(),
-        )
-        log.close()
+        where = ("-D", str(self._folder / "data"), "-k", str(self._folder))
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(self._programs / "postgres"),
+                    *(*where, "-c", "listen_addresses=", *self._options),
+                ],
+                stdout=log,
+                stderr=log,
+                **_identity(),
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

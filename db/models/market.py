@@ -20,7 +20,10 @@ from db.models.base import Base, UtcDateTime
 
 
 class SpotPriceSeries(Base):
-    """The key of a Spot price series. A zone lies in one region, so the region is no key part."""
+    """The key of a Spot price series. A zone lies in one region, so the region is no key part.
+
+    The newest point is repeated here, so that all latest prices are one pass over the series.
+    """
 
     __tablename__ = "spot_price_series"
     __table_args__ = (
@@ -36,6 +39,8 @@ class SpotPriceSeries(Base):
     instance_type: Mapped[str]
     availability_zone: Mapped[str]
     product_description: Mapped[str]
+    last_timestamp: Mapped[int | None] = mapped_column(BigInteger)
+    last_micro_usd: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class SpotPrice(Base):
@@ -56,15 +61,27 @@ class SpotPrice(Base):
     micro_usd: Mapped[int] = mapped_column(BigInteger)
 
 
+class PricePlace(Base):
+    """A region and a product sold there: the key of prices added up by region."""
+
+    __tablename__ = "price_places"
+    __table_args__ = (UniqueConstraint("region", "product_description"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    region: Mapped[str]
+    product_description: Mapped[str]
+
+
 class RegionHourPrice(Base):
-    """The prices published in one hour in one region, added up as they are stored."""
+    """The prices published in one hour in one place, added up as they are stored."""
 
     __tablename__ = "region_hour_prices"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    region: Mapped[str] = mapped_column(primary_key=True)
-    product_description: Mapped[str] = mapped_column(primary_key=True)
-    hour: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # its start, Unix seconds
+    place_id: Mapped[int] = mapped_column(
+        ForeignKey("price_places.id"), primary_key=True, autoincrement=False
+    )
+    hour: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     points: Mapped[int] = mapped_column(BigInteger)
     sum_micro_usd: Mapped[int] = mapped_column(BigInteger)
     min_micro_usd: Mapped[int] = mapped_column(BigInteger)

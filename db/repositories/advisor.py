@@ -97,7 +97,7 @@ def load_rates(
             savings_percent=savings,
         )
         for system, region, instance_type, bucket, savings in sorted(
-            reader.connection.execute(query).tuples()
+            reader.connection.execute(query)
         )
     )
 
@@ -149,7 +149,7 @@ def load_history(
             interruption_bucket=InterruptionBucket(bucket),
             savings_percent=savings,
         )
-        for published_at, bucket, savings in reader.connection.execute(query).tuples()
+        for published_at, bucket, savings in reader.connection.execute(query)
     )
 
 
@@ -176,7 +176,7 @@ def newest_edition(at: datetime | None) -> Select[int]:
 
 def _newest_id_and_digest(tx: Transaction, at: datetime) -> tuple[int, str] | None:
     query = newest_edition(at).add_columns(SpotAdvisorEdition.digest)
-    row = tx.connection.execute(query).tuples().one_or_none()
+    row = tx.connection.execute(query).one_or_none()
     return None if row is None else row
 
 
@@ -221,5 +221,5 @@ def _known_series(tx: Transaction) -> dict[_Key, int]:
     )
     return {
         (system, region, instance_type): number
-        for system, region, instance_type, number in tx.connection.execute(query).tuples()
+        for system, region, instance_type, number in tx.connection.execute(query)
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import select
 
+from db.bulk import read_texts
 from db.models.market import SpotAdvisorEdition, SpotAdvisorRate, SpotAdvisorSeries
 from db.records import UNKNOWN_BUCKET, UNKNOWN_SAVINGS, Heatmap
 from db.repositories.advisor import edition_for
@@ -37,17 +38,16 @@ def load(
             SpotAdvisorSeries.operating_system == operating_system,
         )
     )
-    rows = reader.connection.execute(query).fetchall()
-    type_names = sorted({row[0] for row in rows})
-    region_names = sorted({row[1] for row in rows})
+    types, regions, buckets, savings = read_texts(reader, query)
+    type_names, region_names = sorted(set(types)), sorted(set(regions))
     row_of = {name: index for index, name in enumerate(type_names)}
     column_of = {name: index for index, name in enumerate(region_names)}
-    cells = ([row_of[row[0]] for row in rows], [column_of[row[1]] for row in rows])
+    cells = ([row_of[name] for name in types], [column_of[name] for name in regions])
     shape = (len(type_names), len(region_names))
     bucket = np.full(shape, UNKNOWN_BUCKET, dtype=np.int8)
     savings_percent = np.full(shape, UNKNOWN_SAVINGS, dtype=np.int16)
-    bucket[cells] = [row[2] for row in rows]
-    savings_percent[cells] = [row[3] for row in rows]
+    bucket[cells] = np.array(buckets, dtype=np.int8)
+    savings_percent[cells] = np.array(savings, dtype=np.int16)
     return Heatmap(
         operating_system=operating_system,
         published_at=edition.published_at,

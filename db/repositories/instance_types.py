@@ -56,5 +56,5 @@ def sources(reader: Reader) -> tuple[PriceSource, ...]:
     query = select(Row.source, func.count(), func.max(Row.as_of)).group_by(Row.source)
     return tuple(
         PriceSource(source=source, rows=rows, as_of=as_of)
-        for source, rows, as_of in sorted(reader.connection.execute(query).tuples())
+        for source, rows, as_of in sorted(reader.connection.execute(query))
     )

@@ -62,7 +62,7 @@ def load(
             hourly_price=to_usd(micro_usd),
         )
         for region, system, instance_type, effective_at, micro_usd, _ in sorted(
-            reader.connection.execute(in_force).tuples()
+            reader.connection.execute(in_force)
         )
     )
 
@@ -72,7 +72,7 @@ def sources(reader: Reader) -> tuple[PriceSource, ...]:
     query = select(Row.source, func.count(), func.max(Row.effective_at)).group_by(Row.source)
     return tuple(
         PriceSource(source=source, rows=rows, as_of=as_of)
-        for source, rows, as_of in sorted(reader.connection.execute(query).tuples())
+        for source, rows, as_of in sorted(reader.connection.execute(query))
     )
 
 
@@ -83,7 +83,7 @@ def _key(price: OnDemandPrice) -> _Key:
 def _known(tx: Transaction, given: dict[_Key, int]) -> dict[_Key, int]:
     regions = {key[0] for key in given}
     rows = tx.connection.execute(select(*_KEY, Row.micro_usd).where(Row.region.in_(regions)))
-    return {(*key,): price for *key, price in rows.tuples()}  # type: ignore[misc]
+    return {(*key,): price for *key, price in rows}  # type: ignore[misc]
 
 
 def _write(tx: Transaction, prices: dict[_Key, int], source: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, insert, select
 
+from db.bulk import read_texts
 from db.models.market import SpotPriceSeries
 from db.records import PriceChoices, SeriesFilter
 from db.session import Reader, Transaction
@@ -13,6 +14,14 @@ from engines.contracts.errors import InvalidInputError
 from engines.contracts.pricing import PriceSeries
 
 _Pool = tuple[str, str, str]  # what identifies a series: type, zone, product
+
+_COLUMNS = (
+    SpotPriceSeries.region,
+    SpotPriceSeries.instance_type,
+    SpotPriceSeries.availability_zone,
+    SpotPriceSeries.product_description,
+    SpotPriceSeries.id,
+)
 
 
 def conditions(wanted: SeriesFilter) -> list[ColumnElement[bool]]:
@@ -28,15 +37,9 @@ def conditions(wanted: SeriesFilter) -> list[ColumnElement[bool]]:
 
 def load(reader: Reader, wanted: SeriesFilter) -> dict[PriceSeries, int]:
     """The wanted series and their ids, sorted by series (as Python sorts, whatever the locale)."""
-    query = select(
-        SpotPriceSeries.region,
-        SpotPriceSeries.instance_type,
-        SpotPriceSeries.availability_zone,
-        SpotPriceSeries.product_description,
-        SpotPriceSeries.id,
-    ).where(*conditions(wanted))
-    rows = sorted(reader.connection.execute(query).tuples())
-    return {PriceSeries(*key): number for *key, number in rows}
+    query = select(*_COLUMNS).where(*conditions(wanted))
+    *keys, numbers = read_texts(reader, query)
+    return dict(sorted(zip(map(PriceSeries, *keys), map(int, numbers), strict=True)))
 
 
 def choices(reader: Reader) -> PriceChoices:
@@ -60,13 +63,13 @@ def intern(tx: Transaction, series: Sequence[PriceSeries]) -> NDArray[np.int64]:
     """
     known = _known(tx, series)
     _refuse_moved_zones(series, known)
-    ids = {pool: number for pool, (_, number) in known.items()}
-    new = [one for one in series if _pool(one) not in ids]
+    new = [one._asdict() for one in series if _pool(one) not in known]
     if new:
-        stored = insert(SpotPriceSeries).returning(SpotPriceSeries.id, sort_by_parameter_order=True)
-        numbers = tx.connection.execute(stored, [one._asdict() for one in new]).scalars()
-        ids |= dict(zip(map(_pool, new), numbers, strict=True))
-    return np.fromiter((ids[_pool(one)] for one in series), np.int64, len(series))
+        stored = tx.connection.execute(insert(SpotPriceSeries).returning(*_COLUMNS), new)
+        known |= {
+            (kind, zone, product): (region, id_) for region, kind, zone, product, id_ in stored
+        }
+    return np.fromiter((known[_pool(one)][1] for one in series), np.int64, len(series))
 
 
 def _pool(series: PriceSeries) -> _Pool:
@@ -75,9 +78,11 @@ def _pool(series: PriceSeries) -> _Pool:
 
 def _known(tx: Transaction, series: Sequence[PriceSeries]) -> dict[_Pool, tuple[str, int]]:
     """Region and id of the stored series of the same instance types."""
-    types = tuple({one.instance_type for one in series})
-    stored = load(tx, SeriesFilter(instance_types=types, products=None))
-    return {_pool(one): (one.region, number) for one, number in stored.items()}
+    names = tuple({one.instance_type for one in series})
+    query = select(*_COLUMNS).where(SpotPriceSeries.instance_type.in_(names))
+    regions, types, zones, products, numbers = read_texts(tx, query)
+    pools = zip(types, zones, products, strict=True)
+    return dict(zip(pools, zip(regions, map(int, numbers), strict=True), strict=True))
 
 
 def _refuse_moved_zones(series: Sequence[PriceSeries], known: dict[_Pool, tuple[str, int]]) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ScalarSelect, and_, func, select, update
+from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select, update
 
-from db.bulk import Integers, insert_columns, read_columns, staged
+from db.bulk import Integers, insert_columns, read_columns, read_texts, staged
 from db.models.base import table_of
 from db.models.market import SpotPrice, SpotPriceSeries
 from db.records import DataKind, PriceChoices, RegionSpan, SeriesFilter, Stored
@@ -24,6 +24,7 @@ from engines.contracts.pricing import PriceSeries, SpotPriceHistory
 
 _TIMESTAMP_BITS = 33  # lasts until the year 2242; the series id takes the bits above
 _EXPORT_SERIES = 500  # series at a time, so that an export never holds the whole table
+_NO_POINT = -1  # before 1970: no price has that time
 _END_OF_TIME = datetime(2242, 1, 1, tzinfo=UTC)
 
 
@@ -34,13 +35,16 @@ def save_history(tx: Transaction, history: SpotPriceHistory) -> Stored:
         return Stored(new=0, known=0)
     ids = price_series.intern(tx, history.series)
     points = _in_key_order(history, ids)
-    is_new, is_changed = _compare(points, _stored(tx, history, ids))
-    new, changed = points.only(is_new), points.only(is_changed)
-    if len(new.keys):
-        insert_columns(tx, table_of(SpotPrice), new.columns())
-        region_hours.add(tx, history.series, new.series, new.timestamps(), new.micro_usd)
-    if len(changed.keys):
-        _correct(tx, changed)
+    with staged(tx, "incoming_series", _spans(history, ids)) as incoming:
+        is_new, is_changed = _compare(points, *_stored(tx, incoming))
+        new, changed = points.only(is_new), points.only(is_changed)
+        if len(new.keys):
+            insert_columns(tx, table_of(SpotPrice), new.columns())
+            region_hours.add(tx, history.series, new.series, new.timestamps(), new.micro_usd)
+        if len(changed.keys):
+            _correct(tx, changed)
+        if len(new.keys) or len(changed.keys):
+            _note_latest(tx, incoming)
     unchanged = len(points.keys) - len(new.keys) - len(changed.keys)
     return Stored(new=len(new.keys), known=unchanged, changed=len(changed.keys))
 
@@ -76,9 +80,23 @@ def load_latest(
 
     Series that had no price by then are left out.
     """
-    series = price_series.load(reader, wanted)
-    moment = None if at is None else int(at.timestamp())
-    return _history(series, *_in_force(reader, wanted, moment))
+    key = (
+        SpotPriceSeries.region,
+        SpotPriceSeries.instance_type,
+        SpotPriceSeries.availability_zone,
+        SpotPriceSeries.product_description,
+    )
+    moment, price = _last_by(None if at is None else int(at.timestamp()))
+    query = select(*key, moment, price).where(*price_series.conditions(wanted))
+    *keys, moments, prices = read_texts(reader, query.where(moment != _NO_POINT))
+    series = list(map(PriceSeries, *keys))
+    order = sorted(range(len(series)), key=series.__getitem__)
+    return SpotPriceHistory(
+        series=tuple(series[index] for index in order),
+        starts=np.arange(len(series) + 1, dtype=np.int64),
+        timestamps=np.array(moments, dtype=np.int64)[order],
+        micro_usd=np.array(prices, dtype=np.int64)[order],
+    )
 
 
 def choices(reader: Reader) -> PriceChoices:
@@ -110,7 +128,7 @@ def spans(reader: Reader) -> tuple[RegionSpan, ...]:
             last_at=datetime.fromtimestamp(last, UTC),
         )
         for region, product, series, points, first, last in sorted(
-            reader.connection.execute(query).tuples()
+            reader.connection.execute(query)
         )
     )
 
@@ -175,37 +193,45 @@ def _keys(series_ids: Integers, timestamps: Integers) -> Integers:
     return (series_ids << _TIMESTAMP_BITS) | timestamps
 
 
-def _stored(tx: Transaction, history: SpotPriceHistory, ids: Integers) -> _Points:
-    """The stored points that the history's points might repeat: same series, same span."""
-    spans = {
-        "series_id": ids,
-        "first": history.timestamps[history.starts[:-1]],
-        "last": history.timestamps[history.starts[1:] - 1],
+def _spans(history: SpotPriceHistory, ids: Integers) -> Mapping[str, Integers]:
+    """For each series that has points: when the first and last of them were, and the last price."""
+    has_points = np.diff(history.starts) > 0
+    first, last = history.starts[:-1][has_points], history.starts[1:][has_points] - 1
+    return {
+        "series_id": ids[has_points],
+        "first": history.timestamps[first],
+        "last": history.timestamps[last],
+        "last_micro_usd": history.micro_usd[last],
     }
-    with staged(tx, "incoming_series", spans) as incoming:
-        same = and_(
-            SpotPrice.series_id == incoming.c.series_id,
-            SpotPrice.timestamp >= incoming.c.first,
-            SpotPrice.timestamp <= incoming.c.last,
-        )
-        series_id, timestamp, micro_usd = read_columns(
-            tx,
-            select(SpotPrice.series_id, SpotPrice.timestamp, SpotPrice.micro_usd)
-            .select_from(incoming)
-            .join(SpotPrice, same),
-        )
-    keys = _keys(series_id, timestamp)
+
+
+def _stored(tx: Transaction, incoming: Table) -> tuple[Integers, Integers]:
+    """Keys, sorted, and prices of the stored points that incoming points might repeat.
+
+    Those are the points of the same series in the same span of time.
+    """
+    same = and_(
+        SpotPrice.series_id == incoming.c.series_id,
+        SpotPrice.timestamp >= incoming.c.first,
+        SpotPrice.timestamp <= incoming.c.last,
+    )
+    key = incoming.c.series_id * (1 << _TIMESTAMP_BITS) + SpotPrice.timestamp
+    keys, prices = read_columns(
+        tx, select(key, SpotPrice.micro_usd).select_from(incoming).join(SpotPrice, same)
+    )
     order = np.argsort(keys, kind="stable")
-    return _Points(series_id[order], keys[order], micro_usd[order])
+    return keys[order], prices[order]
 
 
-def _compare(points: _Points, stored: _Points) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _compare(
+    points: _Points, stored_keys: Integers, stored_prices: Integers
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which points are new, and which are stored with another price."""
-    if not len(stored.keys):
+    if not len(stored_keys):
         return np.ones(len(points.keys), dtype=bool), np.zeros(len(points.keys), dtype=bool)
-    nearest = np.minimum(np.searchsorted(stored.keys, points.keys), len(stored.keys) - 1)
-    is_known = stored.keys[nearest] == points.keys
-    return ~is_known, is_known & (stored.micro_usd[nearest] != points.micro_usd)
+    nearest = np.minimum(np.searchsorted(stored_keys, points.keys), len(stored_keys) - 1)
+    is_known = stored_keys[nearest] == points.keys
+    return ~is_known, is_known & (stored_prices[nearest] != points.micro_usd)
 
 
 def _correct(tx: Transaction, changed: _Points) -> None:
@@ -218,29 +244,53 @@ def _correct(tx: Transaction, changed: _Points) -> None:
             )
             .values(micro_usd=corrections.c.micro_usd)
         )
-    hours = changed.timestamps() // region_hours.HOUR_SECONDS * region_hours.HOUR_SECONDS
-    region_hours.recompute(tx, hours)
+    region_hours.recompute(tx, changed.timestamps())
+
+
+def _note_latest(tx: Transaction, incoming: Table) -> None:
+    """Repeat the newest point of each series in the series itself, where it has become newer."""
+    last = SpotPriceSeries.last_timestamp
+    tx.connection.execute(
+        update(SpotPriceSeries)
+        .where(
+            SpotPriceSeries.id == incoming.c.series_id,
+            or_(last.is_(None), last <= incoming.c.last),
+        )
+        .values(last_timestamp=incoming.c.last, last_micro_usd=incoming.c.last_micro_usd)
+    )
+
+
+def _last_by(moment: int | None) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Time and price of a series' last point by ``moment`` (None: of all), or ``_NO_POINT``.
+
+    Where the newest point is too new, the one before is a seek in the primary key: cheaper than
+    any grouping of the points.
+    """
+    newest = SpotPriceSeries.last_timestamp, SpotPriceSeries.last_micro_usd
+    if moment is None:
+        return func.coalesce(newest[0], _NO_POINT), func.coalesce(newest[1], _NO_POINT)
+    before = (
+        select(SpotPrice.timestamp)
+        .where(SpotPrice.series_id == SpotPriceSeries.id, SpotPrice.timestamp <= moment)
+        .order_by(SpotPrice.timestamp.desc())
+        .limit(1)
+    )
+
+    def by_then(newest: Any, column: Any) -> Any:
+        found = before.with_only_columns(column).scalar_subquery()
+        is_newest = SpotPriceSeries.last_timestamp <= moment
+        return case((is_newest, newest), else_=func.coalesce(found, _NO_POINT))
+
+    return by_then(newest[0], SpotPrice.timestamp), by_then(newest[1], SpotPrice.micro_usd)
 
 
 def _in_force(
-    reader: Reader, wanted: SeriesFilter, moment: int | None
+    reader: Reader, wanted: SeriesFilter, moment: int
 ) -> tuple[Integers, Integers, Integers]:
-    """Series id, time and price of the last point by ``moment`` of each series that has one.
-
-    Two seeks in the primary key for each series: cheaper than any grouping of the points.
-    """
-    points = select(SpotPrice).where(SpotPrice.series_id == SpotPriceSeries.id)
-    if moment is not None:
-        points = points.where(SpotPrice.timestamp <= moment)
-    newest_first = points.order_by(SpotPrice.timestamp.desc()).limit(1)
-
-    def last(column: Any) -> Any:
-        found: ScalarSelect[Any] = newest_first.with_only_columns(column).scalar_subquery()
-        return func.coalesce(found, -1)
-
-    query = select(SpotPriceSeries.id, last(SpotPrice.timestamp), last(SpotPrice.micro_usd))
+    """Series id, time and price of the last point by ``moment`` of each series that has one."""
+    query = select(SpotPriceSeries.id, *_last_by(moment))
     rows = read_columns(reader, query.where(*price_series.conditions(wanted)))
-    exists = rows[1] >= 0
+    exists = rows[1] != _NO_POINT
     return rows[0][exists], rows[1][exists], rows[2][exists]
 
 

@@ -31,13 +31,14 @@ TABLES = (
     "job_runs",
     "leases",
     "on_demand_prices",
-    "region_hour_prices",
+    "price_places",
     "snapshots",
     "spot_advisor_editions",
     "spot_advisor_series",
     "spot_price_series",
     "spot_prices",
     "clusters",
+    "region_hour_prices",
     "safety_validations",
     "spot_advisor_data",
     "safety_exceptions",
@@ -62,13 +63,14 @@ def upgrade() -> None:
     _create_job_runs()
     _create_leases()
     _create_on_demand_prices()
-    _create_region_hour_prices()
+    _create_price_places()
     _create_snapshots()
     _create_spot_advisor_editions()
     _create_spot_advisor_series()
     _create_spot_price_series()
     _create_spot_prices()
     _create_clusters()
+    _create_region_hour_prices()
     _create_safety_validations()
     _create_spot_advisor_data()
     _create_safety_exceptions()
@@ -396,20 +398,16 @@ def _create_on_demand_prices() -> None:
     )
 
 
-def _create_region_hour_prices() -> None:
+def _create_price_places() -> None:
     op.create_table(
-        "region_hour_prices",
+        "price_places",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("region", sa.String(), nullable=False),
         sa.Column("product_description", sa.String(), nullable=False),
-        sa.Column("hour", sa.BigInteger(), nullable=False),
-        sa.Column("points", sa.BigInteger(), nullable=False),
-        sa.Column("sum_micro_usd", sa.BigInteger(), nullable=False),
-        sa.Column("min_micro_usd", sa.BigInteger(), nullable=False),
-        sa.Column("max_micro_usd", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "region", "product_description", "hour", name=op.f("pk_region_hour_prices")
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_price_places")),
+        sa.UniqueConstraint(
+            "region", "product_description", name=op.f("uq_price_places_region_product_description")
         ),
-        sqlite_with_rowid=False,
     )
 
 
@@ -467,6 +465,8 @@ def _create_spot_price_series() -> None:
         sa.Column("instance_type", sa.String(), nullable=False),
         sa.Column("availability_zone", sa.String(), nullable=False),
         sa.Column("product_description", sa.String(), nullable=False),
+        sa.Column("last_timestamp", sa.BigInteger(), nullable=True),
+        sa.Column("last_micro_usd", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "availability_zone <> ''", name=op.f("ck_spot_price_series_zone_is_known")
         ),
@@ -545,6 +545,23 @@ def _create_clusters() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clusters")),
         sa.UniqueConstraint("customer_id", "name", name=op.f("uq_clusters_customer_id_name")),
+    )
+
+
+def _create_region_hour_prices() -> None:
+    op.create_table(
+        "region_hour_prices",
+        sa.Column("place_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("sum_micro_usd", sa.BigInteger(), nullable=False),
+        sa.Column("min_micro_usd", sa.BigInteger(), nullable=False),
+        sa.Column("max_micro_usd", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["place_id"], ["price_places.id"], name=op.f("fk_region_hour_prices_place_id")
+        ),
+        sa.PrimaryKeyConstraint("place_id", "hour", name=op.f("pk_region_hour_prices")),
+        sqlite_with_rowid=False,
     )
 
 
