@@ -48,6 +48,8 @@ _REMOVAL_TAINTS = frozenset(
         "ToBeDeletedByClusterAutoscaler",
         "karpenter.sh/disrupted",  # Karpenter 1.x
         "karpenter.sh/disruption",  # Karpenter before 1.0
+        "aws-node-termination-handler/spot-itn",  # under notice of interruption
+        "aws-node-termination-handler/asg-lifecycle-termination",
     }
 )
 

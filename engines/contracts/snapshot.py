@@ -91,7 +91,7 @@ class NodeTable:
     operating_systems: tuple[str | None, ...]  # "linux", "windows"
     ready: NDArray[np.bool_]
     schedulable: NDArray[np.bool_]  # not cordoned; taints are another matter
-    deleting: NDArray[np.bool_]  # by the API, or marked so by Karpenter or Cluster Autoscaler
+    deleting: NDArray[np.bool_]  # by the API, or marked by an autoscaler or termination handler
     fully_read: NDArray[np.bool_]  # False: a pod of the node could not be read, leave it alone
     allocatable_cpu_millicores: NDArray[np.int64]
     allocatable_memory_bytes: NDArray[np.int64]

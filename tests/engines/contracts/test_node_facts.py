@@ -137,6 +137,7 @@ def test_a_node_outside_ec2_is_not_asked_how_it_was_bought():
         (a_node(metadata={"deletionTimestamp": "2026-08-03T11:00:00Z"}), True),
         (a_node(taints=("ToBeDeletedByClusterAutoscaler=1:NoSchedule",)), True),
         (a_node(taints=("karpenter.sh/disrupted:NoSchedule",)), True),
+        (a_node(taints=("aws-node-termination-handler/spot-itn=event:NoSchedule",)), True),
         (a_node(taints=("karpenter.sh/disruption=disrupting:NoSchedule",)), True),
         (a_node(taints=("DeletionCandidateOfClusterAutoscaler=1:PreferNoSchedule",)), False),
     ],
