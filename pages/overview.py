@@ -1,9 +1,10 @@
-"""Overview."""
+"""Overview: what the clusters cost, what could be saved, and what to do next."""
 
-import streamlit as st
-
+from ui.components.cards import show_heading
+from ui.overview import show_overview
 from ui.session import require
 
 require("viewer")
 
-st.write("hello")
+show_heading("Overview", "Cost, savings and what to do next; refreshed every minute", level="title")
+show_overview()

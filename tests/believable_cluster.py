@@ -36,9 +36,12 @@ SYSTEM_DAEMONS = {
 REQUESTS = (("100m", "256Mi"), ("250m", "512Mi"), ("500m", "1Gi"), ("1", "2Gi"), ("1500m", "3Gi"))
 
 
-def believable_dump(seed: int = 7) -> bytes:
-    """The dump as one JSON document of kind List."""
+def believable_dump(seed: int = 7, taken_at: str = CREATED) -> bytes:
+    """The dump as one JSON document of kind List; nodes last reported at ``taken_at``."""
     items = _items(random.Random(seed))
+    for item in items:
+        for condition in item.get("status", {}).get("conditions", ()):
+            condition["lastHeartbeatTime"] = taken_at
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
 
 

@@ -77,17 +77,29 @@ SECTIONS = {
 
 def pages() -> dict[str, list[st.Page]]:
     """The menu as Streamlit wants it; the first page is the one at the root address."""
-    return {
-        section: [
-            st.Page(
-                PAGES / f"{screen.name}.py",
-                title=screen.title,
-                icon=f":material/{screen.icon}:",
-                url_path=screen.name.replace("_", "-"),
-                default=screen.name == "overview",
-                help=screen.about,
-            )
-            for screen in screens
-        ]
-        for section, screens in SECTIONS.items()
-    }
+    return {section: [_page(screen) for screen in screens] for section, screens in SECTIONS.items()}
+
+
+def page(name: str) -> st.Page:
+    """A page by its file's name, for links to it."""
+    return _page(_screen(name))
+
+
+def title(name: str) -> str:
+    """The title of a page by its file's name."""
+    return _screen(name).title
+
+
+def _screen(name: str) -> Screen:
+    return next(one for screens in SECTIONS.values() for one in screens if one.name == name)
+
+
+def _page(screen: Screen) -> st.Page:
+    return st.Page(
+        PAGES / f"{screen.name}.py",
+        title=screen.title,
+        icon=f":material/{screen.icon}:",
+        url_path=screen.name.replace("_", "-"),
+        default=screen.name == "overview",
+        help=screen.about,
+    )

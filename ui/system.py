@@ -151,7 +151,7 @@ def _program_card(status: DatabaseStatus) -> Card:
 
 def _age_row(one: StoredData, age: str) -> tables.Row:
     return {
-        "kind": wording.in_words(one.kind),
+        "kind": wording.data_kind(one.kind),
         "source": one.source,
         "rows": one.rows,
         "as_of": one.as_of,

@@ -9,7 +9,9 @@ from typing import Literal
 import streamlit as st
 
 from engines.contracts.errors import CloudOptimError
-from ui.components import formatting
+from engines.contracts.state import DataSource
+from ui.components import formatting, wording
+from ui.components.formatting import plain
 
 Tone = Literal["plain", "good", "info", "warning", "bad"]
 
@@ -50,19 +52,31 @@ def show_problem(error: CloudOptimError) -> None:
     """An error that a person can act on: what failed and the next step, never a traceback."""
     problem = error.problem[:1].upper() + error.problem[1:]
     step = error.next_step[:1].upper() + error.next_step[1:]
-    st.error(f"**{_plain(problem)}**  \nNext step: {_plain(step)}", icon=":material/error:")
+    st.error(f"**{plain(problem)}**  \nNext step: {plain(step)}", icon=":material/error:")
 
 
 def show_source(parts: Sequence[tuple[str, datetime | None]], now: datetime) -> None:
-    """One quiet line: each source of the figures above, with its age."""
+    """One quiet line: each source of the figures above with its age; its help adds UTC."""
+    if not parts:
+        return
     st.caption(
         "Sources: "
-        + " · ".join(
-            f"{_plain(name)} ({formatting.age(as_of, now)}"
-            + (f", {formatting.moment_utc(as_of)})" if as_of else ")")
-            for name, as_of in parts
-        )
+        + " · ".join(f"{plain(name)}, {formatting.age(as_of, now)}" for name, as_of in parts),
+        help="  \n".join(f"{plain(name)}: {formatting.moment_utc(as_of)}" for name, as_of in parts),
     )
+
+
+def source_parts(sources: Sequence[DataSource]) -> list[tuple[str, datetime | None]]:
+    """What ``show_source`` wants: market data by kind, a dump's objects by their file."""
+    parts: dict[str, datetime | None] = {}
+    for source in sources:
+        if source.is_ignored or not source.count:
+            continue
+        kind = wording.DATA_KINDS.get(source.kind)
+        name = f"{kind} ({source.name})" if kind else source.name
+        known = [one for one in (parts.get(name), source.as_of) if one is not None]
+        parts[name] = max(known, default=None)
+    return list(parts.items())
 
 
 def _card(card: Card) -> str:
@@ -72,13 +86,6 @@ def _card(card: Card) -> str:
         f'<div class="co-card co-{card.tone}"><div class="co-label">{escape(card.label)}</div>'
         f'<div class="co-value">{escape(card.value)}</div>{note}{source}</div>'
     )
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown leaves as it is: names of files may hold any character."""
-    for sign in "\\`*_[]<>$:~#|":
-        text = text.replace(sign, "\\" + sign)
-    return text
 
 
 def _slug(title: str) -> str:

@@ -154,7 +154,7 @@ def bar_chart(
 
     ``text_room`` is how far the axis goes beyond the longest bar, for the text beside it.
     """
-    figure = _figure(max(130, 34 * len(bars) + 60))
+    figure = _figure(34 * len(bars) + 60)
     figure.add_bar(
         y=[bar.label for bar in bars],
         x=[bar.value for bar in bars],
@@ -170,7 +170,9 @@ def bar_chart(
     figure.update_xaxes(range=[0, top * text_room or 1], tickformat=value_format)
     figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
     figure.update_layout(showlegend=False, bargap=0.35)
-    if limit is not None:
+    if limit is None:
+        figure.update_layout(margin={"t": 4})
+    else:
         figure.add_vline(
             x=limit,
             line={"color": GRAY, "dash": "dash", "width": 1.5},

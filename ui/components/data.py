@@ -18,6 +18,7 @@ from services.workflows import (
     browse_clusters,
     browse_decisions,
     browse_market,
+    browse_overview,
     browse_safety,
     browse_system,
     market_coverage,
@@ -146,4 +147,21 @@ safety_summary = cached(browse_safety.load_safety_summary, DataKind.SAFETY)
 active_violations = cached(browse_safety.load_active_violations, DataKind.SAFETY)
 audit_log = cached(
     browse_system.load_audit_log, DataKind.CLUSTERS, DataKind.SAFETY, DataKind.IMPORTS
+)
+cluster_view = cached(
+    browse_clusters.load_cluster_view,
+    DataKind.CLUSTERS,
+    DataKind.SPOT_PRICES,
+    DataKind.ON_DEMAND_PRICES,
+    DataKind.INSTANCE_TYPES,
+)
+
+overview = cached(
+    browse_overview.load_overview,
+    DataKind.CLUSTERS,
+    DataKind.DECISIONS,
+    DataKind.SPOT_PRICES,
+    DataKind.SPOT_ADVISOR,
+    DataKind.ON_DEMAND_PRICES,
+    DataKind.INSTANCE_TYPES,
 )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "—"
+_MARKDOWN_SIGNS = "\\`*_[]<>$:~#|"
 _STEPS = (
     (60, "second", 1),
     (3600, "minute", 60),
@@ -97,3 +98,8 @@ def age(then: datetime | None, now: datetime) -> str:
     if seconds < -60:
         return f"in {duration(-seconds)}"
     return "just now" if seconds < 5 else f"{duration(seconds)} ago"
+
+
+def plain(text: str) -> str:
+    """Text inside Markdown, unchanged: names of files and objects may hold any character."""
+    return "".join(f"\\{sign}" if sign in _MARKDOWN_SIGNS else sign for sign in text)

@@ -1,5 +1,7 @@
 """Codes to words: one place where what the product calls a thing is decided."""
 
+from decimal import Decimal
+
 from engines.contracts.plan import (
     CordonNode,
     DeleteVolume,
@@ -21,6 +23,8 @@ from engines.contracts.plan import (
 from engines.contracts.pricing import InterruptionBucket
 from engines.contracts.results import DecisionType
 from engines.contracts.verdict import SafetyLayer, VerdictAction
+from services.workflows.browse_system import Event
+from ui.components.formatting import money, plain
 
 DECISION_TYPES = {
     DecisionType.SPOT_OPTIMIZE: "Spot optimizer",
@@ -78,6 +82,13 @@ INTERRUPTION_BUCKETS = {
     InterruptionBucket.OVER_20: ">20%",
 }
 
+DATA_KINDS = {
+    "spot_prices": "Spot prices",
+    "spot_advisor": "Spot Advisor",
+    "on_demand_prices": "On-demand prices",
+    "instance_types": "Instance types",
+}
+
 RISK_COMPONENTS = {
     "public_rate": "Public interruption rate",
     "volatility": "Price volatility",
@@ -92,6 +103,11 @@ def in_words(code: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def data_kind(code: str) -> str:
+    """The name of a kind of data on screen."""
+    return DATA_KINDS.get(code, in_words(code))
+
+
 def decision_type(code: str) -> str:
     """The name of a decision type on screen."""
     known = {str(kind): name for kind, name in DECISION_TYPES.items()}
@@ -104,6 +120,29 @@ def verdict(action: str) -> str:
         if known == action:
             return f"{VERDICT_SIGNS[known]} {words}"
     return in_words(action)
+
+
+def event(happened: Event) -> str:
+    """A domain event as a sentence of Markdown."""
+    facts = happened.payload
+    match happened.type:
+        case "optimization.completed":
+            saving = Decimal(str(facts.get("estimated_savings", 0)))
+            ended = verdict(str(facts.get("verdict") or facts.get("status", "")))
+            return (
+                f"**{plain(happened.subject)}**: {decision_type(str(facts.get('decision_type')))}"
+                f" decided, {ended}, saves {money(saving, 0)} a month".replace("$", "\\$")
+            )
+        case "cluster.state.changed":
+            return (
+                f"**{plain(happened.subject)}** opened: {facts.get('nodes')} nodes, "
+                f"{facts.get('pods')} pods"
+            )
+        case "safety.limits.changed":
+            change = "loosened" if facts.get("loosened") else "tightened"
+            return f"**{plain(happened.subject)}**: safety limits {change}"
+        case _:
+            return f"**{plain(happened.subject)}**: {in_words(happened.type).lower()}"
 
 
 def describe_step(step: PlanStep) -> str:  # noqa: C901, PLR0912 - one case for each type of step

@@ -60,7 +60,7 @@ def show_imports(user: Actor) -> None:
             {
                 **msgspec.structs.asdict(run),
                 "status": SIGNS[run.status],
-                "kind": wording.in_words(run.kind),
+                "kind": wording.data_kind(run.kind),
             }
             for run in runs
         ],
@@ -73,21 +73,21 @@ def show_imports(user: Actor) -> None:
 
 def _show_form() -> None:
     with st.form("pricing-import", border=True):
-        files = st.file_uploader(
+        files_box, date_box = st.columns((3, 1), gap="medium")
+        files = files_box.file_uploader(
             "Files",
             type=["csv", "json", "gz"],
             accept_multiple_files=True,
             key="pricing-files",
             help="Up to 200 MB each. Larger files: `python cli.py prices import FILE`.",
         )
-        published = st.date_input(
+        published = date_box.date_input(
             "Data as of",
             value=None,
             max_value="today",
             key="pricing-as-of",
             help="For files that do not say it themselves (Spot Advisor, instance types). "
             "Empty: the time of this import.",
-            width=220,
         )
         is_wanted = st.form_submit_button(
             "Import", type="primary", icon=":material/upload:", key="pricing-import-now"
@@ -138,7 +138,7 @@ def _show_report(report: ImportReport) -> None:
     """What became of every row of the file."""
     show_cards(
         [
-            Card(label="Kind", value=wording.in_words(report.kind)),
+            Card(label="Kind", value=wording.data_kind(report.kind)),
             Card(label="Rows read", value=f"{report.rows_read:,}"),
             Card(label="New", value=f"{report.rows_new:,}", tone="good"),
             Card(label="Known already", value=f"{report.rows_known:,}"),

@@ -7,7 +7,7 @@ import streamlit as st
 from engines.contracts.pricing import LINUX_PRODUCT
 from services.workflows.browse_market import PoolTable, RegionSpan
 from ui import session
-from ui.components import data, wording
+from ui.components import data
 
 
 def ask_span() -> RegionSpan | None:
@@ -38,11 +38,6 @@ def pools_of(span: RegionSpan) -> PoolTable:
     return data.pools(
         region=span.region, at=_as_of(span, session.now()), product=span.product_description
     )
-
-
-def sources_of(table: PoolTable) -> list[tuple[str, datetime | None]]:
-    """The sources of a pool table as the source line wants them."""
-    return [(f"{wording.in_words(one.kind)}: {one.name}", one.as_of) for one in table.sources]
 
 
 def _as_of(span: RegionSpan, now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from engines import risk
 from services.workflows.browse_market import Pool, PoolTable, RegionSpan
 from ui import session
 from ui.components import charts, formatting, tables, wording
-from ui.components.cards import Card, show_cards, show_source
+from ui.components.cards import Card, show_cards, show_source, source_parts
 from ui.pricing import market
 
 SAFE_SCORE = 0.75  # the product's default limit of layer 1; a cluster may ask for more
@@ -130,7 +130,7 @@ def _show_breakdown(pool: Pool, table: PoolTable) -> None:
         ]
     )
     _show_parts(parts_of(pool))
-    show_source(market.sources_of(table), session.now())
+    show_source(source_parts(table.sources), session.now())
 
 
 def _show_parts(parts: Sequence[Part]) -> None:

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from services.workflows.browse_market import RegionSpan, TypeComparison, compare_types
 from ui import session
 from ui.components import charts, formatting, tables
-from ui.components.cards import show_empty, show_source
+from ui.components.cards import show_empty, show_source, source_parts
 from ui.pricing import market
 
 MAX_BARS = 30
@@ -60,7 +60,7 @@ def show_spot_against_on_demand(span: RegionSpan, tools: DeltaGenerator) -> None
         high_name="on-demand",
     )
     st.plotly_chart(figure, key="pricing-compared", config=charts.PLOT_CONFIG)
-    show_source(market.sources_of(table), session.now())
+    show_source(source_parts(table.sources), session.now())
     if len(shown) > MAX_BARS:
         st.caption(f"The {MAX_BARS} largest savings of {len(shown)} types are drawn.")
     tables.show_table(

@@ -1,0 +1,220 @@
+"""The Overview page: cards, next steps, clusters, activity and ages, refreshed by itself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from services.errors import CloudOptimError
+from services.workflows.browse_overview import NextStep, NextStepKind, Overview
+from services.workflows.browse_system import Event
+from ui import navigation, session
+from ui.components import charts, data, formatting, tables, wording
+from ui.components.cards import Card, Tone, show_cards, show_empty, show_heading, show_problem
+
+REFRESH_SECONDS = 60
+FEED_LENGTH = 12
+CLUSTER_COLUMNS = (
+    tables.Column(name="name", label="Cluster"),
+    tables.Column(name="nodes", label="Nodes", kind="number"),
+    tables.Column(name="pods", label="Pods", kind="number"),
+    tables.Column(name="spot", label="On Spot", kind="bar"),
+    tables.Column(name="usd_per_hour", label="USD/h", kind="price"),
+    tables.Column(name="usd_month", label="USD/month", kind="money"),
+    tables.Column(name="saving", label="Safe saving USD/month", kind="money"),
+    tables.Column(name="verdict", label="Latest verdict"),
+    tables.Column(name="read_at", label="State of", kind="time"),
+)
+STEP_ICONS = {
+    NextStepKind.IMPORT_PRICES: "upload_file",
+    NextStepKind.IMPORT_ADVISOR: "upload_file",
+    NextStepKind.OPEN_CLUSTER: "folder_open",
+    NextStepKind.REVIEW_PLAN: "savings",
+    NextStepKind.DRY_RUN: "bolt",
+    NextStepKind.REFRESH_DATA: "schedule",
+}
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def show_overview() -> None:
+    """Everything on the page; a fragment of its own, so that a refresh keeps the scroll."""
+    try:
+        overview = data.overview(at=session.now().replace(minute=0, second=0, microsecond=0))
+        feed = data.events(FEED_LENGTH)
+    except CloudOptimError as error:
+        show_problem(error)
+        return
+    _show_cards(overview)
+    steps, activity = st.columns((3, 2), gap="medium")
+    with steps:
+        _show_next_steps(overview.next_steps)
+    with activity:
+        _show_activity(feed)
+    if overview.lines:
+        _show_clusters(overview)
+
+
+def _show_cards(overview: Overview) -> None:
+    now = session.now()
+    nodes = sum(line.summary.node_count for line in overview.lines)
+    spot = sum(line.summary.spot_count for line in overview.lines)
+    judged = [line.latest for line in overview.lines if line.latest is not None]
+    newest = max(judged, key=lambda one: one.created_at, default=None)
+    show_cards(
+        [
+            Card(
+                label="Cost now",
+                value=formatting.price_per_hour(overview.cost_per_hour),
+                note=f"{formatting.money(overview.cost_per_month, 0)} a month",
+                source="nodes of the dumps at list prices",
+                tone="info",
+            ),
+            Card(
+                label="Safe savings found",
+                value=f"{formatting.money(overview.saving_usd_month, 0)} a month",
+                note=f"{formatting.percent(overview.saving_share)} of the cost",
+                source="newest decision of each cluster",
+                tone="good" if overview.saving_usd_month else "plain",
+            ),
+            Card(
+                label="Clusters",
+                value=str(len(overview.lines)),
+                note=f"{formatting.count_of(nodes, 'node')}, {spot} on Spot",
+                source=_oldest_state(overview, now),
+            ),
+            Card(
+                label="Latest decision",
+                value="none yet" if newest is None else wording.verdict(newest.action_taken or ""),
+                note="" if newest is None else f"{newest.cluster_id}, No. {newest.id}",
+                source="" if newest is None else formatting.age(newest.created_at, now),
+                tone=_tone(newest is not None and newest.is_safe is True, newest is not None),
+            ),
+            _data_card(now),
+        ]
+    )
+
+
+def _tone(is_safe: bool, is_known: bool) -> Tone:
+    return ("good" if is_safe else "warning") if is_known else "plain"
+
+
+def _oldest_state(overview: Overview, now: datetime) -> str:
+    moments = [
+        line.cluster.latest_snapshot_at
+        for line in overview.lines
+        if line.cluster.latest_snapshot_at is not None
+    ]
+    return f"oldest state {formatting.age(min(moments), now)}" if moments else ""
+
+
+def _data_card(now: datetime) -> Card:
+    ages = data.data_ages()
+    if not ages:
+        return Card(label="Market data", value="none yet", note="import some on Pricing")
+    oldest = min(ages, key=lambda one: one.as_of)
+    newest = max(ages, key=lambda one: one.as_of)
+    return Card(
+        label="Market data",
+        value=formatting.age(newest.as_of, now),
+        note=f"newest: {newest.kind}",
+        source=f"oldest: {oldest.kind}, {formatting.age(oldest.as_of, now)}",
+    )
+
+
+def _show_next_steps(steps: Sequence[NextStep]) -> None:
+    show_heading("What to do next", "The largest safe saving first")
+    if not steps:
+        show_empty("Nothing is waiting", "Every cluster has a fresh decision.", "task_alt")
+        return
+    with st.container(border=True, key="overview-steps", gap="small"):
+        for step in steps[:8]:
+            _show_step(step)
+
+
+def _show_step(step: NextStep) -> None:
+    text, page, query = _step_words(step)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/{STEP_ICONS[step.kind]}: {text}", width="stretch")
+        st.page_link(
+            navigation.page(page),
+            label=navigation.title(page),
+            icon=":material/arrow_forward:",
+            query_params=query,
+        )
+
+
+def _step_words(step: NextStep) -> tuple[str, str, dict[str, str]]:
+    """The sentence of a step, the page where it is done, and what that page should show."""
+    match step.kind:
+        case NextStepKind.IMPORT_PRICES:
+            text = "Import a **Spot price history** and on-demand prices"
+            return text, "pricing", {"pricing_tab": "Import"}
+        case NextStepKind.IMPORT_ADVISOR:
+            return "Import AWS's **Spot Advisor** file", "pricing", {"pricing_tab": "Import"}
+        case NextStepKind.OPEN_CLUSTER:
+            return "**Open a cluster** from what kubectl prints", "clusters", {}
+        case NextStepKind.REVIEW_PLAN:
+            amount = formatting.money(step.savings_usd_month, 0).replace("$", "\\$")
+            text = f"**{step.subject}**: review the plan that saves **{amount} a month**"
+            return text, "optimize", {"decision": str(step.decision_id)}
+        case NextStepKind.DRY_RUN:
+            text = f"**{step.subject}**: dry-run the Spot optimizer"
+            return text, "optimize", {"optimize_cluster": step.subject}
+        case NextStepKind.REFRESH_DATA:
+            text = f"Import newer data: {step.subject} is stale"
+            return text, "pricing", {"pricing_tab": "Import"}
+
+
+def _show_activity(feed: Sequence[Event]) -> None:
+    show_heading("Activity", "What happened last, newest first")
+    if not feed:
+        show_empty("Nothing happened yet", "Imports and decisions will appear here.", "history")
+        return
+    now = session.now()
+    with st.container(border=True, key="overview-feed", gap=None):
+        for event in feed:
+            happened = formatting.age(event.occurred_at, now)
+            st.markdown(
+                f"{wording.event(event)}  \n:small[:gray[{happened}]]",
+                help=formatting.moment_utc(event.occurred_at),
+            )
+
+
+def _show_clusters(overview: Overview) -> None:
+    show_heading("Clusters", "Cost at list prices; the saving is that of the newest safe decision")
+    if len(overview.lines) > 1:
+        figure = charts.bar_chart(
+            [
+                charts.Bar(
+                    label=line.cluster.name,
+                    value=float(line.summary.current_cost_per_month),
+                    text=f"{formatting.money(line.summary.current_cost_per_month, 0)} a month",
+                    color=charts.BLUE,
+                )
+                for line in overview.lines
+            ],
+            value_format="$,.0f",
+        )
+        st.plotly_chart(figure, key="overview-costs", config=charts.PLOT_CONFIG)
+    tables.show_table(
+        [
+            {
+                "name": line.cluster.name,
+                "nodes": line.summary.node_count,
+                "pods": line.summary.pod_count,
+                "spot": line.summary.spot_count / line.summary.node_count,
+                "usd_per_hour": line.summary.current_cost_per_hour,
+                "usd_month": line.summary.current_cost_per_month,
+                "saving": line.saving_usd_month,
+                "verdict": "not asked yet"
+                if line.latest is None
+                else wording.verdict(line.latest.action_taken or "refused"),
+                "read_at": line.cluster.latest_snapshot_at,
+            }
+            for line in overview.lines
+        ],
+        CLUSTER_COLUMNS,
+        key="overview_clusters",
+        file_name="clusters",
+        noun="cluster",
+    )
