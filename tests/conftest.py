@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from db.session import Database, PoolSettings
 from tests.postgresql_server import (
@@ -18,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 DATABASE_KIND = "real"  # of the databases that tests get
 POOL = PoolSettings(size=2, max_overflow=4, wait_seconds=5, lock_wait_seconds=5)
+
+settings.register_profile("untimed", deadline=None)  # tests never time things
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

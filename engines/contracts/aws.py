@@ -14,6 +14,10 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """A moment with a time zone, as ISO 8601 text in JSON."""
 
 
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number of the size that AWS knows."""
+
+
 class AwsStruct(
     msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True, gc=False
 ):
@@ -103,9 +107,9 @@ class Volume(AwsStruct, frozen=True, kw_only=True):
     volume_id: str
     volume_type: str
     state: str
-    size_gib: int = msgspec.field(name="Size")
-    iops: int | None = None
-    throughput: int | None = None  # MiB/s, gp3 only
+    size_gib: Integer = msgspec.field(name="Size")
+    iops: Integer | None = None
+    throughput: Integer | None = None  # MiB/s, gp3 only
     create_time: Time | None = None
     availability_zone: str = ""
     availability_zone_id: str | None = None
@@ -129,7 +133,7 @@ class Snapshot(AwsStruct, frozen=True, kw_only=True):
     snapshot_id: str
     volume_id: str = ""
     state: str
-    volume_size_gib: int = msgspec.field(name="VolumeSize")
+    volume_size_gib: Integer = msgspec.field(name="VolumeSize")
     start_time: Time | None = None
     progress: str = ""
     description: str = ""  # "Created by CreateImage(...)" marks the snapshot of an AMI

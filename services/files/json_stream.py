@@ -81,6 +81,7 @@ class _Cutter:
 
     def __init__(self, source: SourceFile) -> None:
         self._source = source
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._text = b""
         self._taken = 0  # bytes of the text that were given; what follows is outside of strings
         self._depth = 0  # of brackets there
@@ -96,6 +97,7 @@ class _Cutter:
 
     def feed(self, block: bytes) -> Iterator[Items | Document]:
         """The parts that are complete with this block."""
+        self._refuse_other_than_utf8(block)
         self._text, self._taken = self._text[self._taken :] + block, 0
         self._item_end = 0
         for position, before, after in _shallow_brackets(self._text, self._depth):
@@ -121,6 +123,15 @@ class _Cutter:
             raise self._refuse("the file ends in the middle of the JSON", GET_A_GOOD_COPY)
         if rest.strip():
             yield self._end_document(len(self._text))
+
+    def _refuse_other_than_utf8(self, block: bytes) -> None:
+        try:
+            self._utf8.decode(block)
+        except UnicodeDecodeError as error:
+            before = max(error.start, 0)
+            self._text += block[:before]
+            self._take(len(self._text))
+            raise self._refuse("is not UTF-8 text", GET_A_GOOD_COPY) from error
 
     def _open(self, position: int, before: int, after: int) -> None:
         """An object or array begins: perhaps the list of this document."""

@@ -37,6 +37,7 @@ FROM_CONTENT = "newest time in the file"
 FROM_FILE_TIME = "time of the file"
 
 _ASK_KUBECTL = "give what `kubectl get ... -A -o json` printed"
+_UNKNOWN = "Unknown"
 _OPTION_OF_MARKET_FILE = {
     MarketKind.SPOT_PRICES: "Spot prices (--prices)",
     MarketKind.SPOT_ADVISOR: "Spot Advisor rates (--advisor)",
@@ -145,6 +146,8 @@ class _FileReader:
                 self._take_items(part)
             else:
                 self._take_document(part)
+        if {kind for kind, _ in self._counts} == {_UNKNOWN}:
+            raise self._source.refuse("holds no Kubernetes objects", next_step=_ASK_KUBECTL)
 
     def report(self) -> Iterator[DataSource]:
         """One row for each kind in the file, with the age of the file's content."""
@@ -224,10 +227,10 @@ class _FileReader:
         try:
             header = _header_decoder.decode(item)
         except DECODING_ERRORS as error:
-            self._counts["Unknown", False] += 1
+            self._counts[_UNKNOWN, False] += 1
             self._collection.add_unread(
                 Skipped(
-                    subject=Subject(kind="Unknown", name=self._source.name),
+                    subject=Subject(kind=_UNKNOWN, name=self._source.name),
                     reason=ProblemReason.UNREADABLE_OBJECT,
                     message=f"an item of a list {explain(error, bytes(item)).reason}; "
                     "check what made this file",

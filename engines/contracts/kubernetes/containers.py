@@ -6,7 +6,13 @@ from typing import Any
 
 import msgspec
 
-from engines.contracts.kubernetes.meta import KubernetesStruct, Presence, Quantity, Time
+from engines.contracts.kubernetes.meta import (
+    Integer,
+    KubernetesStruct,
+    Presence,
+    Quantity,
+    Time,
+)
 
 Transient = msgspec.Raw | msgspec.UnsetType
 """A field that is looked at while decoding and then forgotten."""
@@ -22,7 +28,7 @@ class ResourceRequirements(KubernetesStruct, frozen=True, kw_only=True):
 class HostPort(KubernetesStruct, frozen=True, kw_only=True):
     """A port of the node that a container takes. ``host_ip`` empty: all addresses."""
 
-    host_port: int = 0  # 0: none is taken
+    host_port: Integer = 0  # 0: none is taken
     protocol: str = "TCP"
     host_ip: str = msgspec.field(default="", name="hostIP")
 
@@ -47,7 +53,7 @@ class Container(KubernetesStruct, frozen=True, kw_only=True):
     ports: tuple[HostPort, ...] = ()
     restart_policy: str | None = None
     resize_policy: tuple[ContainerResizePolicy, ...] = ()
-    max_heap_bytes: int | None = None
+    max_heap_bytes: Integer | None = None
     env: Transient = msgspec.UNSET
     command: Transient = msgspec.UNSET
     args: Transient = msgspec.UNSET
@@ -70,10 +76,13 @@ class Container(KubernetesStruct, frozen=True, kw_only=True):
 
 def _remember_heap(container: Container, text: msgspec.Raw) -> None:
     """Raise ``max_heap_bytes`` to the largest heap ceiling named in a JSON fragment."""
-    found = [container.max_heap_bytes or 0, *heap_ceilings(bytes(text))]
-    msgspec.structs.force_setattr(container, "max_heap_bytes", max(found) or None)
+    ceilings = (one for one in heap_ceilings(bytes(text)) if one <= _LARGEST_HEAP_BYTES)
+    found = max(ceilings, default=0)
+    if found > (container.max_heap_bytes or 0):
+        msgspec.structs.force_setattr(container, "max_heap_bytes", found)
 
 
+_LARGEST_HEAP_BYTES = 2**48  # more than any machine has: it means "no ceiling"
 _HEAP_FLAG = re.compile(
     rb"-Xmx(\d{1,15})([kKmMgGtT]?)\b"
     rb"|-XX:MaxHeapSize=(\d{1,15})([kKmMgGtT]?)\b"
@@ -111,9 +120,9 @@ def _go_limits(env: Any) -> Iterator[int]:
 class ContainerStateTerminated(KubernetesStruct, frozen=True, kw_only=True):
     """How a container ended. ``reason`` OOMKilled is the only sign of an OOM kill."""
 
-    exit_code: int = 0
+    exit_code: Integer = 0
     reason: str = ""
-    signal: int = 0
+    signal: Integer = 0
     started_at: Time | None = None
     finished_at: Time | None = None
 
@@ -141,7 +150,7 @@ class ContainerStatus(KubernetesStruct, frozen=True, kw_only=True):
 
     name: str
     ready: bool = False
-    restart_count: int = 0
+    restart_count: Integer = 0
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
     allocated_resources: Mapping[str, Quantity] = {}

@@ -12,7 +12,10 @@ import msgspec
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """A moment with a time zone, as RFC 3339 text in JSON."""
 
-Quantity = str | int | float
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number of the size that Kubernetes knows."""
+
+Quantity = str | Integer | float
 """An amount as Kubernetes writes it ("250m", "128Mi", 2): see engines.contracts.quantities."""
 
 KEPT_ANNOTATIONS = (
@@ -71,10 +74,10 @@ class ObjectMeta(KubernetesStruct, frozen=True, kw_only=True):
     name: str = ""  # empty in pod templates
     namespace: str = ""  # empty for cluster-wide objects
     uid: str = ""
-    generation: int = 0
+    generation: Integer = 0
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None  # set: the object is being deleted
-    deletion_grace_period_seconds: int | None = None
+    deletion_grace_period_seconds: Integer | None = None
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
     owner_references: tuple[OwnerReference, ...] = ()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from engines.contracts.kubernetes.meta import (
+    Integer,
     KubernetesObject,
     KubernetesStruct,
     ObjectReference,
@@ -73,7 +74,7 @@ class EndpointSlice(KubernetesObject, frozen=True, kw_only=True):
 class EventSeries(KubernetesStruct, frozen=True, kw_only=True):
     """Repeats of one event."""
 
-    count: int = 0
+    count: Integer = 0
     last_observed_time: Time | None = None
 
 
@@ -87,7 +88,7 @@ class Event(KubernetesObject, frozen=True, kw_only=True):
     regarding: ObjectReference | None = None
     reason: str = ""
     type: str = ""
-    count: int = 0
+    count: Integer = 0
     first_timestamp: Time | None = None
     last_timestamp: Time | None = None
     event_time: Time | None = None

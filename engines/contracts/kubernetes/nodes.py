@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from engines.contracts.kubernetes.meta import (
+    Integer,
     KubernetesObject,
     KubernetesStruct,
     Quantity,
@@ -70,7 +71,7 @@ class Node(KubernetesObject, frozen=True, kw_only=True):
 class VolumeLimit(KubernetesStruct, frozen=True, kw_only=True):
     """How many volumes of a driver a node can attach; None: not limited, or not known yet."""
 
-    count: int | None = None
+    count: Integer | None = None
 
 
 class CSINodeDriver(KubernetesStruct, frozen=True, kw_only=True):

@@ -2,7 +2,12 @@
 
 import msgspec
 
-from engines.contracts.kubernetes.meta import KubernetesStruct, LabelSelector, Time
+from engines.contracts.kubernetes.meta import (
+    Integer,
+    KubernetesStruct,
+    LabelSelector,
+    Time,
+)
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -32,7 +37,7 @@ class NodeSelector(KubernetesStruct, frozen=True, kw_only=True):
 class PreferredSchedulingTerm(KubernetesStruct, frozen=True, kw_only=True):
     """A wish for nodes, 1 (weak) to 100 (strong)."""
 
-    weight: int
+    weight: Integer
     preference: NodeSelectorTerm = NodeSelectorTerm()
 
 
@@ -60,7 +65,7 @@ class PodAffinityTerm(KubernetesStruct, frozen=True, kw_only=True):
 class WeightedPodAffinityTerm(KubernetesStruct, frozen=True, kw_only=True):
     """A wish about neighbours, 1 (weak) to 100 (strong)."""
 
-    weight: int
+    weight: Integer
     pod_affinity_term: PodAffinityTerm
 
 
@@ -98,7 +103,7 @@ class Toleration(KubernetesStruct, frozen=True, kw_only=True):
     operator: str = "Equal"
     value: str = ""
     effect: str = ""
-    toleration_seconds: int | None = None
+    toleration_seconds: Integer | None = None
 
 
 class TopologySpreadConstraint(KubernetesStruct, frozen=True, kw_only=True):
@@ -108,11 +113,11 @@ class TopologySpreadConstraint(KubernetesStruct, frozen=True, kw_only=True):
     nothing. The policies' defaults are those of the API.
     """
 
-    max_skew: int
+    max_skew: Integer
     topology_key: str
     when_unsatisfiable: str
     label_selector: LabelSelector | None = None
-    min_domains: int | None = None
+    min_domains: Integer | None = None
     node_affinity_policy: str = "Honor"
     node_taints_policy: str = "Ignore"
     match_label_keys: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from engines.contracts.kubernetes.containers import (
 )
 from engines.contracts.kubernetes.meta import (
     Condition,
+    Integer,
     KubernetesObject,
     KubernetesStruct,
     ObjectMeta,
@@ -136,14 +137,14 @@ class PodSpec(KubernetesStruct, frozen=True, kw_only=True):
     resources: ResourceRequirements | None = None  # of the pod as a whole
     overhead: Mapping[str, Quantity] = {}
     restart_policy: str = "Always"
-    termination_grace_period_seconds: int = 30
+    termination_grace_period_seconds: Integer = 30
     node_selector: Mapping[str, str] = {}
     affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] = ()
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     host_network: bool = False
     volumes: tuple[Volume, ...] = ()
-    priority: int = 0
+    priority: Integer = 0
     priority_class_name: str = ""
     preemption_policy: str = "PreemptLowerPriority"
     scheduler_name: str = "default-scheduler"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from engines.contracts.kubernetes.meta import (
     Condition,
+    Integer,
     KubernetesObject,
     KubernetesStruct,
     LabelSelector,
@@ -37,11 +38,11 @@ class PodDisruptionBudgetSpec(KubernetesStruct, frozen=True, kw_only=True):
 class PodDisruptionBudgetStatus(KubernetesStruct, frozen=True, kw_only=True):
     """What the disruption controller worked out; ``disrupted_pods`` still count as leaving."""
 
-    current_healthy: int = 0
-    desired_healthy: int = 0
-    disruptions_allowed: int = 0
-    expected_pods: int = 0
-    observed_generation: int = 0
+    current_healthy: Integer = 0
+    desired_healthy: Integer = 0
+    disruptions_allowed: Integer = 0
+    expected_pods: Integer = 0
+    observed_generation: Integer = 0
     disrupted_pods: Mapping[str, Time] = {}
     conditions: tuple[Condition, ...] = ()
 

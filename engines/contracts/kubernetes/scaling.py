@@ -3,6 +3,7 @@
 import msgspec
 
 from engines.contracts.kubernetes.meta import (
+    Integer,
     KubernetesObject,
     KubernetesStruct,
     Quantity,
@@ -21,7 +22,7 @@ class MetricTarget(KubernetesStruct, frozen=True, kw_only=True):
     """What a metric is held at. Utilisation is in percent of the **request**."""
 
     type: str = ""  # Utilization, AverageValue or Value
-    average_utilization: int | None = None
+    average_utilization: Integer | None = None
     average_value: Quantity | None = None
     value: Quantity | None = None
 
@@ -46,17 +47,17 @@ class HorizontalPodAutoscalerSpec(KubernetesStruct, frozen=True, kw_only=True):
     """``target_cpu`` is set by autoscaling/v1 objects only, in percent of the request."""
 
     scale_target_ref: ScaleTarget
-    max_replicas: int
-    min_replicas: int = 1
+    max_replicas: Integer
+    min_replicas: Integer = 1
     metrics: tuple[MetricSpec, ...] = ()
-    target_cpu: int | None = msgspec.field(default=None, name="targetCPUUtilizationPercentage")
+    target_cpu: Integer | None = msgspec.field(default=None, name="targetCPUUtilizationPercentage")
 
 
 class HorizontalPodAutoscalerStatus(KubernetesStruct, frozen=True, kw_only=True):
     """What the autoscaler sees and wants."""
 
-    current_replicas: int = 0
-    desired_replicas: int = 0
+    current_replicas: Integer = 0
+    desired_replicas: Integer = 0
 
 
 class HorizontalPodAutoscaler(KubernetesObject, frozen=True, kw_only=True):
@@ -70,9 +71,9 @@ class ScaledObjectSpec(KubernetesStruct, frozen=True, kw_only=True):
     """KEDA's limits. ``idle_replica_count`` None: no state below the minimum."""
 
     scale_target_ref: ScaleTarget
-    min_replica_count: int = 0
-    max_replica_count: int = 100
-    idle_replica_count: int | None = None
+    min_replica_count: Integer = 0
+    max_replica_count: Integer = 100
+    idle_replica_count: Integer | None = None
 
 
 class ScaledObject(KubernetesObject, frozen=True, kw_only=True):

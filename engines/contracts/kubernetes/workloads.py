@@ -1,6 +1,7 @@
 """What makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs."""
 
 from engines.contracts.kubernetes.meta import (
+    Integer,
     KubernetesObject,
     KubernetesStruct,
     LabelSelector,
@@ -9,7 +10,7 @@ from engines.contracts.kubernetes.meta import (
 )
 from engines.contracts.kubernetes.pods import PodTemplate, VolumeClaimTemplate
 
-IntOrPercent = int | str
+IntOrPercent = Integer | str
 """A number of pods, or a share of them as "25%"."""
 
 
@@ -18,7 +19,7 @@ class RollingUpdate(KubernetesStruct, frozen=True, kw_only=True):
 
     max_surge: IntOrPercent | None = None
     max_unavailable: IntOrPercent | None = None
-    partition: int | None = None  # StatefulSets: lower ordinals are not updated
+    partition: Integer | None = None  # StatefulSets: lower ordinals are not updated
 
 
 class UpdateStrategy(KubernetesStruct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ class UpdateStrategy(KubernetesStruct, frozen=True, kw_only=True):
 class DeploymentSpec(KubernetesStruct, frozen=True, kw_only=True):
     """The wanted state of a Deployment."""
 
-    replicas: int = 1
+    replicas: Integer = 1
     selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
     strategy: UpdateStrategy = UpdateStrategy()
@@ -41,11 +42,11 @@ class DeploymentSpec(KubernetesStruct, frozen=True, kw_only=True):
 class ReplicaStatus(KubernetesStruct, frozen=True, kw_only=True):
     """How many pods there are, and how many of them are of use."""
 
-    replicas: int = 0
-    ready_replicas: int = 0
-    updated_replicas: int = 0
-    available_replicas: int = 0
-    observed_generation: int = 0
+    replicas: Integer = 0
+    ready_replicas: Integer = 0
+    updated_replicas: Integer = 0
+    available_replicas: Integer = 0
+    observed_generation: Integer = 0
 
 
 class Deployment(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="Deployment"):
@@ -58,7 +59,7 @@ class Deployment(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", 
 class ReplicaSetSpec(KubernetesStruct, frozen=True, kw_only=True):
     """The wanted state of a ReplicaSet."""
 
-    replicas: int = 1
+    replicas: Integer = 1
     selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
 
@@ -80,7 +81,7 @@ class ClaimRetentionPolicy(KubernetesStruct, frozen=True, kw_only=True):
 class StatefulSetSpec(KubernetesStruct, frozen=True, kw_only=True):
     """The wanted state of a StatefulSet."""
 
-    replicas: int = 1
+    replicas: Integer = 1
     selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
     volume_claim_templates: tuple[VolumeClaimTemplate, ...] = ()
@@ -107,11 +108,11 @@ class DaemonSetSpec(KubernetesStruct, frozen=True, kw_only=True):
 class DaemonSetStatus(KubernetesStruct, frozen=True, kw_only=True):
     """On how many nodes its pods should and do run."""
 
-    desired_number_scheduled: int = 0
-    current_number_scheduled: int = 0
-    number_ready: int = 0
-    number_misscheduled: int = 0
-    observed_generation: int = 0
+    desired_number_scheduled: Integer = 0
+    current_number_scheduled: Integer = 0
+    number_ready: Integer = 0
+    number_misscheduled: Integer = 0
+    observed_generation: Integer = 0
 
 
 class DaemonSet(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="DaemonSet"):
@@ -124,21 +125,21 @@ class DaemonSet(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", t
 class JobSpec(KubernetesStruct, frozen=True, kw_only=True):
     """The wanted state of a Job. ``completions`` None: any success ends it."""
 
-    parallelism: int = 1
-    completions: int | None = None
+    parallelism: Integer = 1
+    completions: Integer | None = None
     suspend: bool = False
     selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
-    active_deadline_seconds: int | None = None
-    backoff_limit: int | None = None
+    active_deadline_seconds: Integer | None = None
+    backoff_limit: Integer | None = None
 
 
 class JobStatus(KubernetesStruct, frozen=True, kw_only=True):
     """How far a Job has come."""
 
-    active: int = 0
-    succeeded: int = 0
-    failed: int = 0
+    active: Integer = 0
+    succeeded: Integer = 0
+    failed: Integer = 0
     start_time: Time | None = None
     completion_time: Time | None = None
 
@@ -164,7 +165,7 @@ class CronJobSpec(KubernetesStruct, frozen=True, kw_only=True):
     time_zone: str | None = None  # None: the controller's zone
     suspend: bool = False
     concurrency_policy: str = "Allow"
-    starting_deadline_seconds: int | None = None
+    starting_deadline_seconds: Integer | None = None
     job_template: JobTemplate = JobTemplate()
 
 
