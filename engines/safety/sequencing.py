@@ -125,7 +125,7 @@ class _Sequencer:
         removed, kept = [], []
         for node, lost in self.removals:
             left = self.fleet.minus(lost)
-            if not lost.total.nodes or (self._is_safe(left) and _holds(left.total, self.floor)):
+            if not lost.total.nodes or (_holds(left.total, self.floor) and self._is_safe(left)):
                 self.fleet = left
                 removed.append(node)
             else:
