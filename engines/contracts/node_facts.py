@@ -50,6 +50,7 @@ _REMOVAL_TAINTS = frozenset(
         "karpenter.sh/disruption",  # Karpenter before 1.0
         "aws-node-termination-handler/spot-itn",  # under notice of interruption
         "aws-node-termination-handler/asg-lifecycle-termination",
+        "cloudoptim.io/interruption",  # our own mark of the same
     }
 )
 

@@ -138,6 +138,7 @@ def test_a_node_outside_ec2_is_not_asked_how_it_was_bought():
         (a_node(taints=("ToBeDeletedByClusterAutoscaler=1:NoSchedule",)), True),
         (a_node(taints=("karpenter.sh/disrupted:NoSchedule",)), True),
         (a_node(taints=("aws-node-termination-handler/spot-itn=event:NoSchedule",)), True),
+        (a_node(taints=("cloudoptim.io/interruption:NoSchedule",)), True),
         (a_node(taints=("karpenter.sh/disruption=disrupting:NoSchedule",)), True),
         (a_node(taints=("DeletionCandidateOfClusterAutoscaler=1:PreferNoSchedule",)), False),
     ],
