@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ from engines.contracts.state import (
     to_document,
 )
 from engines.contracts.usage import refuse_absurd_time
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +79,22 @@ def to_request(document: DecisionRequestDocument) -> DecisionRequest:
         requirements=document.requirements,
         constraints=document.constraints,
     )
+
+
+def convert_part(values: Mapping[str, Any], target: type[T], part: str) -> T:
+    """``requirements`` or ``constraints`` as the type that an engine gives them.
+
+    Raises InvalidInputError naming the value at fault as ``$.part.name``.
+    """
+    try:
+        return msgspec.convert(dict(values), target, strict=True)
+    except msgspec.ValidationError as error:
+        failure = explain(error, b"")
+        raise InvalidInputError(
+            f"$.{part}{failure.path.removeprefix('$')}",
+            failure.reason,
+            next_step=f"{part} may hold {', '.join(sorted(target.__struct_fields__))}",
+        ) from error
 
 
 def to_request_document(request: DecisionRequest) -> DecisionRequestDocument:

@@ -107,7 +107,8 @@ class DecisionResponse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The answer to one DecisionRequest.
 
     ``confidence_score`` is 0..1, computed as the engine documents. ``estimated_savings`` is USD
-    per month. ``safety`` is set by the service that had the plan judged, never by an engine.
+    per month. ``safety`` is set by the service that had the plan judged, never by an engine; so is
+    the safe alternative: the plan to execute instead of one that fails, and the verdict on it.
     """
 
     request_id: str
@@ -125,3 +126,5 @@ class DecisionResponse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     warnings: tuple[Notice, ...] = ()
     evidence: Mapping[str, Json] = {}
     safety: SafetyVerdict | None = None
+    alternative_plan: tuple[PlanStep, ...] = ()
+    alternative_safety: SafetyVerdict | None = None
