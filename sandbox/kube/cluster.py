@@ -14,11 +14,13 @@ from sandbox.kube.controllers.jobs import JobController
 from sandbox.kube.controllers.kubelets import Kubelets
 from sandbox.kube.controllers.nodes import NodeController
 from sandbox.kube.controllers.replicasets import ReplicaSetController
-from sandbox.kube.controllers.scheduler import Scheduler, place_on_emptiest
+from sandbox.kube.controllers.scheduler import Scheduler
 from sandbox.kube.controllers.statefulsets import StatefulSetController
+from sandbox.kube.controllers.volumes import VolumeController
 from sandbox.kube.faults import Faults
 from sandbox.kube.identity import Identity
 from sandbox.kube.objects import Obj, clone
+from sandbox.kube.placement import place_by_rules
 from sandbox.kube.rbac import Gate
 from sandbox.kube.resources import NAMESPACES, NODES, PODS, RESOURCES
 from sandbox.kube.world import Place, Settings, Usage, World
@@ -52,7 +54,7 @@ class Cluster:
         settings: Settings,
         *,
         identity: Identity | None = None,
-        place: Place = place_on_emptiest,
+        place: Place = place_by_rules,
         usage: Usage = metrics.steady_usage,
     ) -> None:
         clock = Clock(settings.start_unix_seconds, speed=settings.speed)
@@ -71,6 +73,7 @@ class Cluster:
             JobController,
             DisruptionController,
             NodeController,
+            VolumeController,
             GarbageCollector,
         ):
             controller(self.world)

@@ -41,10 +41,16 @@ def qos_class(spec: Obj) -> str:
     """Guaranteed, Burstable or BestEffort: from the requests and limits of all containers."""
     containers = [*spec.get("containers", ()), *spec.get("initContainers", ())]
     resources = [one.get("resources") or {} for one in containers]
-    if not any(one.get("requests") or one.get("limits") for one in resources):
+    if not any(_counted(one) for one in resources):
         return "BestEffort"
     is_guaranteed = all(_is_guaranteed(one) for one in resources)
     return "Guaranteed" if is_guaranteed else "Burstable"
+
+
+def _counted(resources: Obj) -> set[str]:
+    """Of what is asked for, the two resources that make a difference."""
+    asked = {*(resources.get("requests") or ()), *(resources.get("limits") or ())}
+    return asked & {"cpu", "memory"}
 
 
 def _is_guaranteed(resources: Obj) -> bool:
@@ -100,10 +106,18 @@ def _admit_pod(obj: Obj, identity: Identity) -> None:
     spec = obj["spec"]
     spec.setdefault("serviceAccountName", "default")
     spec["serviceAccount"] = spec["serviceAccountName"]
-    spec.setdefault("priority", 0)
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     _mount_token(spec, f"kube-api-access-{identity.letters(5)}")
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        gated = {
+            "type": "PodScheduled",
+            "status": "False",
+            "lastProbeTime": None,
+            "lastTransitionTime": obj["metadata"]["creationTimestamp"],
+            "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        }
+        obj["status"]["conditions"] = [gated]
 
 
 def _tolerate_lost_nodes(spec: Obj) -> None:
@@ -294,6 +308,27 @@ def _volume_claim(obj: Obj, identity: Identity) -> None:
     obj.setdefault("status", {"phase": "Pending"})
 
 
+def _volume(obj: Obj, identity: Identity) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("volumeMode", "Filesystem")
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+
+
+def _admit_volume_claim(obj: Obj, identity: Identity) -> None:
+    obj["metadata"].setdefault("finalizers", []).append("kubernetes.io/pvc-protection")
+
+
+def _admit_volume(obj: Obj, identity: Identity) -> None:
+    obj["metadata"].setdefault("finalizers", []).append("kubernetes.io/pv-protection")
+    now = obj["metadata"]["creationTimestamp"]
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": now}
+
+
+def _storage_class(obj: Obj, identity: Identity) -> None:
+    obj.setdefault("reclaimPolicy", "Delete")
+    obj.setdefault("volumeBindingMode", "Immediate")
+
+
 _DEFAULTS: dict[str, Filler] = {
     "Pod": _pod,
     "Deployment": _deployment,
@@ -307,5 +342,13 @@ _DEFAULTS: dict[str, Filler] = {
     "Node": _node,
     "Service": _service,
     "PersistentVolumeClaim": _volume_claim,
+    "PersistentVolume": _volume,
+    "StorageClass": _storage_class,
 }
-_ADMISSION: dict[str, Filler] = {"Pod": _admit_pod, "Node": _admit_node, "Job": _admit_job}
+_ADMISSION: dict[str, Filler] = {
+    "Pod": _admit_pod,
+    "Node": _admit_node,
+    "Job": _admit_job,
+    "PersistentVolumeClaim": _admit_volume_claim,
+    "PersistentVolume": _admit_volume,
+}

@@ -2,8 +2,10 @@
 
 from sandbox.kube import defaults, syntax, validation
 from sandbox.kube.failures import (
+    ApiError,
     already_exists,
     bad_request,
+    details_of,
     invalid,
     invalid_object,
     modified_meanwhile,
@@ -12,8 +14,10 @@ from sandbox.kube.failures import (
     server_error,
 )
 from sandbox.kube.objects import Obj, clone, is_terminating, labels_of, name_of
-from sandbox.kube.resources import NAMESPACES, NODES, PODS, Resource
+from sandbox.kube.resources import BY_PLURAL, NAMESPACES, NODES, PODS, Resource
 from sandbox.kube.world import World
+
+PRIORITY_CLASSES = BY_PLURAL["priorityclasses"]
 
 _OTHER_NAMESPACE = (
     "the namespace of the provided object does not match the namespace sent on the request"
@@ -27,6 +31,10 @@ _KEPT_METADATA = (
     "namespace",
     "generateName",
 )
+_BUILT_IN_PRIORITIES = {
+    "system-cluster-critical": 2_000_000_000,
+    "system-node-critical": 2_000_001_000,
+}
 _TOPOLOGY_LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 _EMPTY_STATUS: dict[str, Obj] = {
     "PodDisruptionBudget": {
@@ -78,6 +86,7 @@ def create(
     defaults.fill(resource.kind, obj, world.identity, is_new=True)
     if resource is PODS:
         label_topology(world, obj)
+        _prioritise(world, obj)
     faults = validation.check(resource.kind, obj, None)
     if faults:
         raise invalid_object(resource.kind, metadata["name"], faults, group=resource.group)
@@ -95,6 +104,25 @@ def label_topology(world: World, pod: Obj) -> None:
     topology = {name: known[name] for name in _TOPOLOGY_LABELS if name in known}
     if topology:
         pod["metadata"]["labels"] = {**labels_of(pod), **topology}
+
+
+def _prioritise(world: World, pod: Obj) -> None:
+    """The number of the pod's priority class (admission Priority); ApiError 403 for none such."""
+    spec = pod["spec"]
+    classes = {name_of(one): one for one in world.store.all(PRIORITY_CLASSES)}
+    name = spec.get("priorityClassName")
+    if name is None:
+        defaults_ = (one for one in classes.values() if one.get("globalDefault"))
+        chosen = next(defaults_, {"value": 0})
+    elif name in _BUILT_IN_PRIORITIES:
+        chosen = {"value": _BUILT_IN_PRIORITIES[name]}
+    elif name in classes:
+        chosen = classes[name]
+    else:
+        told = f'pods "{name_of(pod)}" is forbidden: no PriorityClass with name {name} was found'
+        raise ApiError(403, "Forbidden", told, details_of(PODS, name_of(pod)))
+    spec["priority"] = chosen["value"]
+    spec.setdefault("preemptionPolicy", chosen.get("preemptionPolicy", "PreemptLowerPriority"))
 
 
 def resource_fields(resource: Resource) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ _OMIT_FALSE = frozenset(
 _KEEP_EMPTY_TEXT = frozenset(("V1Condition", "V1NodeSystemInfo", "V1HTTPHeader", "V1Preconditions"))
 _ALWAYS: Mapping[str, Mapping[str, Any]] = {
     "V1PodCondition": {"lastProbeTime": None},
+    "V1NodeCondition": {"lastHeartbeatTime": None, "lastTransitionTime": None},
     "V1Container": {"resources": {}},
     "V1PodTemplateSpec": {"metadata": {}},
     "V1JobTemplateSpec": {"metadata": {}},
@@ -193,7 +194,8 @@ def _go_type(kind: str, name: str) -> str:
 
 def _is_omitted(model: str, name: str, kind: str, item: Any) -> bool:
     if item == "":
-        return model not in _KEEP_EMPTY_TEXT
+        is_pointer = (model, name) == ("V1PersistentVolumeClaimSpec", "storageClassName")
+        return model not in _KEEP_EMPTY_TEXT and not is_pointer
     if item is False:
         return name in _OMIT_FALSE
     return (item == [] and kind.startswith("list[")) or (item == {} and kind.startswith("dict["))

@@ -35,14 +35,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a pod goes: a node's name, or why it goes nowhere (the event's message)."""
+    """Where a pod goes: a node's name, or why it goes nowhere (the event's message).
+
+    `victims` (namespace/name) would have to go for it to fit on the node `nominated`.
+    """
 
     node: str | None
     message: str = ""
+    nominated: str = ""
+    victims: tuple[str, ...] = ()
 
 
-Place = Callable[[Obj, list[Obj], list[Obj]], Placement]
-"""(pod, nodes, all pods) -> Placement"""
+Place = Callable[[list[Obj], Store], list[Placement]]
+"""(waiting pods, the cluster) -> one Placement each"""
 
 Usage = Callable[[Obj, Obj, float], tuple[int, int]]
 """(pod, container, now) -> (cpu in millicores, memory in bytes)"""

@@ -9,7 +9,6 @@ from sandbox.kube.controllers.replicasets import (
     pod_of_template,
     pods_of,
 )
-from sandbox.kube.controllers.scheduler import is_open, required_names
 from sandbox.kube.controllers.worker import Worker, split
 from sandbox.kube.objects import (
     Obj,
@@ -21,6 +20,7 @@ from sandbox.kube.objects import (
 )
 from sandbox.kube.resources import DAEMON_SETS, NODES
 from sandbox.kube.store import Change, key_of
+from sandbox.kube.tolerations import untolerated
 from sandbox.kube.world import World
 
 _DELAY_SECONDS = 0.008
@@ -55,18 +55,18 @@ class DaemonSetController:
         if owner is None:
             return
         pods = pods_of(self._world, owner)
-        nodes = [node for node in self._world.store.all(NODES) if is_open(node, _pod(owner))]
+        nodes = [node for node in self._world.store.all(NODES) if _is_open(node, _pod(owner))]
         wanted = {name_of(node) for node in nodes}
         if not is_terminating(owner):
             self._meet(owner, pods, wanted)
         self._write_status(owner, wanted)
 
     def _meet(self, owner: Obj, pods: list[Obj], wanted: set[str]) -> None:
-        served = {node for pod in pods for node in required_names(pod)}
+        served = {node for pod in pods for node in _required_names(pod)}
         for node in sorted(wanted - served):
             self._create(owner, node)
         for pod in pods:
-            if is_active(pod) and not set(required_names(pod)) <= wanted:
+            if is_active(pod) and not set(_required_names(pod)) <= wanted:
                 delete_pod(self._world, DAEMON_SETS, owner, pod)
 
     def _create(self, owner: Obj, node: str) -> None:
@@ -112,3 +112,26 @@ def _pod(owner: Obj) -> Obj:
         for key, effect in _TOLERATED
     )
     return pod
+
+
+def _is_open(node: Obj, pod: Obj) -> bool:
+    """Whether nodeSelector, a required node name and the taints let the pod onto the node."""
+    labels, wanted = labels_of(node), pod["spec"].get("nodeSelector") or {}
+    names = _required_names(pod)
+    return (
+        all(labels.get(key) == value for key, value in wanted.items())
+        and (not names or name_of(node) in names)
+        and not untolerated(node, pod, ("NoSchedule", "NoExecute"))
+    )
+
+
+def _required_names(pod: Obj) -> list[str]:
+    """The node names that a required node affinity on metadata.name lists (DaemonSet pods)."""
+    affinity = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    return [
+        name
+        for term in required.get("nodeSelectorTerms") or ()
+        for one in term.get("matchFields") or ()
+        for name in one["values"]
+    ]

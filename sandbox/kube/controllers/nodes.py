@@ -12,6 +12,7 @@ from sandbox.kube.objects import (
     is_condition_true,
     is_finished,
     is_terminating,
+    labels_of,
     name_of,
     with_condition,
 )
@@ -21,7 +22,7 @@ from sandbox.kube.tolerations import seconds_tolerated
 from sandbox.kube.world import World
 
 _DELAY_SECONDS = 0.05
-_TTL_SECONDS = 0.0085
+_METADATA_SECONDS = 0.0085
 _TTL = "node.alpha.kubernetes.io/ttl"
 _PREFIX = "node.kubernetes.io/"
 _PRESSURES = {
@@ -42,14 +43,16 @@ class NodeController:
         self._world = world
         self._taints = Worker(world, self._sync_taints, delay_seconds=_DELAY_SECONDS, managed=True)
         self._evictions = Worker(world, self._drive_off, delay_seconds=_DELAY_SECONDS, managed=True)
-        self._ttls = Worker(world, self._sync_ttl, delay_seconds=_TTL_SECONDS, managed=True)
+        self._metadata = Worker(
+            world, self._sync_metadata, delay_seconds=_METADATA_SECONDS, managed=True
+        )
         world.store.listeners.append(self._on_change)
         world.clock.after(world.settings.node_monitor_seconds, self._monitor)
 
     def _on_change(self, change: Change) -> None:
         if change.resource is NODES and change.kind != "DELETED":
-            if _TTL not in (change.obj["metadata"].get("annotations") or {}):
-                self._ttls.add(name_of(change.obj))
+            if not _is_labelled(change.obj):
+                self._metadata.add(name_of(change.obj))
             self._taints.add(name_of(change.obj))
             self._evictions.add(name_of(change.obj))
         elif change.resource is PODS and change.kind == "MODIFIED":
@@ -65,14 +68,15 @@ class NodeController:
         managed = {(key, "NoSchedule") for key in _KEPT_BY_US}
         self._replace(node, managed, wanted)
 
-    def _sync_ttl(self, name: str) -> None:
-        """The TTL controller: an annotation that tells kubelets how long to cache secrets."""
+    def _sync_metadata(self, name: str) -> None:
+        """The annotation of the TTL controller, and the beta labels beside the final ones."""
         node = self._world.store.get(NODES, None, name)
-        if node is None or _TTL in (node["metadata"].get("annotations") or {}):
-            return
-        changed: Obj = clone(node)
-        changed["metadata"].setdefault("annotations", {})[_TTL] = "0"
-        self._world.store.put(NODES, changed)
+        if node is not None and not _is_labelled(node):
+            changed: Obj = clone(node)
+            metadata = changed["metadata"]
+            metadata.setdefault("annotations", {}).setdefault(_TTL, "0")
+            metadata["labels"] = {**labels_of(node), **_beta_labels(node)}
+            self._world.store.put(NODES, changed)
 
     def _monitor(self) -> None:
         """The periodic round: NoExecute taints, and pods of dead nodes become unready."""
@@ -137,6 +141,17 @@ class NodeController:
             return
         if seconds_tolerated(node, pod) is not None:
             deletion.delete(self._world, PODS, pod, DeleteOptions())
+
+
+def _beta_labels(node: Obj) -> dict[str, str]:
+    labels = labels_of(node)
+    pairs = ((f"beta.kubernetes.io/{one}", f"kubernetes.io/{one}") for one in ("os", "arch"))
+    return {beta: labels[final] for beta, final in pairs if final in labels}
+
+
+def _is_labelled(node: Obj) -> bool:
+    annotations = node["metadata"].get("annotations") or {}
+    return _TTL in annotations and _beta_labels(node).items() <= labels_of(node).items()
 
 
 def _unready_key(node: Obj) -> str:

@@ -1,23 +1,25 @@
-"""The scheduling loop: takes pending pods one by one and binds them where `place` says."""
+"""The scheduling loop: takes the pending pods and binds them where `place` says."""
 
-from sandbox.kube import registry
+from sandbox.kube import deletion, registry
 from sandbox.kube.controllers.worker import Worker, split
+from sandbox.kube.deletion import DeleteOptions
 from sandbox.kube.objects import (
     Obj,
     clone,
     is_terminating,
-    labels_of,
-    name_of,
     rfc3339,
     with_condition,
 )
-from sandbox.kube.resources import NODES, PODS
+from sandbox.kube.resources import BY_PLURAL, PODS
 from sandbox.kube.store import Change, key_of
-from sandbox.kube.tolerations import untolerated
 from sandbox.kube.world import Place, Placement, World
 
 _DELAY_SECONDS = 0.005
-_RETRY_SECONDS = 0.1
+_RETRY_SECONDS = 0.01
+_ROUND = "round"
+_MAY_HELP = tuple(
+    BY_PLURAL[name] for name in ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes")
+)
 _REPORTER = {
     "reportingComponent": "default-scheduler",
     "reportingInstance": "default-scheduler-sandbox",
@@ -30,7 +32,8 @@ class Scheduler:
     def __init__(self, world: World, place: Place) -> None:
         self._world = world
         self._place = place
-        self._unschedulable: set[str] = set()
+        self._waiting: dict[str, None] = {}
+        self._unschedulable: dict[str, None] = {}
         self._worker = Worker(world, self._sync, delay_seconds=_DELAY_SECONDS, managed=False)
         world.store.listeners.append(self._on_change)
 
@@ -38,37 +41,41 @@ class Scheduler:
         """Writes the binding: the node's name and its topology labels."""
         bound: Obj = clone(pod)
         bound["spec"]["nodeName"] = node
+        bound["status"].pop("nominatedNodeName", None)
         registry.label_topology(self._world, bound)
         done = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
         self._world.store.put(PODS, with_condition(bound, done, self._world.now()))
 
     def _on_change(self, change: Change) -> None:
         if change.resource is PODS and change.kind != "DELETED":
-            if _is_waiting(change.obj) and change.kind == "ADDED":
-                self._worker.add(key_of(change.obj))
-        elif change.resource is PODS or change.resource is NODES:
-            self._try_again()
+            if change.kind == "ADDED" and _is_waiting(change.obj):
+                self._queue(key_of(change.obj))
+        elif change.resource in _MAY_HELP and self._unschedulable:
+            again = list(self._unschedulable)
+            self._unschedulable.clear()
+            self._world.clock.after(_RETRY_SECONDS, lambda: self._queue(*again))
 
-    def _try_again(self) -> None:
-        for key in sorted(self._unschedulable):
-            self._worker.add_later(key, _RETRY_SECONDS)
-        self._unschedulable.clear()
+    def _queue(self, *keys: str) -> None:
+        self._waiting.update(dict.fromkeys(keys))
+        self._worker.add(_ROUND)
 
-    def _sync(self, key: str) -> None:
+    def _sync(self, _: str) -> None:
+        """One round: all waiting pods, the most important ones first."""
         store = self._world.store
-        pod = store.get(PODS, *split(key))
-        if pod is None or not _is_waiting(pod):
-            return
-        placement = self._place(pod, list(store.all(NODES)), list(store.all(PODS)))
-        if placement.node is None:
-            self._unschedulable.add(key)
-            self._refuse(pod, placement)
-            return
-        self.bind(pod, placement.node)
-        told = f"Successfully assigned {key} to {placement.node}"
-        self._tell(pod, "Scheduled", told, "Normal", "Binding")
+        found = [store.get(PODS, *split(key)) for key in self._waiting]
+        self._waiting.clear()
+        pods = [pod for pod in found if pod is not None and _is_waiting(pod)]
+        pods.sort(key=lambda pod: -int(pod["spec"].get("priority", 0)))
+        for pod, placement in zip(pods, self._place(pods, store), strict=True):
+            if placement.node is None:
+                self._refuse(pod, placement)
+            else:
+                self.bind(pod, placement.node)
+                told = f"Successfully assigned {key_of(pod)} to {placement.node}"
+                self._tell(pod, "Scheduled", told, "Normal", "Binding")
 
     def _refuse(self, pod: Obj, placement: Placement) -> None:
+        self._unschedulable[key_of(pod)] = None
         failed: Obj = {
             "type": "PodScheduled",
             "status": "False",
@@ -78,9 +85,30 @@ class Scheduler:
             "message": placement.message,
         }
         marked = with_condition(clone(pod), failed, self._world.now())
+        if placement.nominated:
+            marked["status"]["nominatedNodeName"] = placement.nominated
         if marked != pod:
             self._world.store.put(PODS, marked)
             self._tell(pod, "FailedScheduling", placement.message, "Warning", "Scheduling")
+        for key in placement.victims:
+            self._preempt(key, pod, placement.nominated)
+
+    def _preempt(self, key: str, pod: Obj, node: str) -> None:
+        victim = self._world.store.get(PODS, *split(key))
+        if victim is None or is_terminating(victim):
+            return
+        uid = pod["metadata"]["uid"]
+        target: Obj = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "lastProbeTime": None,
+            "reason": "PreemptionByScheduler",
+            "message": "default-scheduler: preempting to accommodate a higher priority pod",
+        }
+        marked = with_condition(clone(victim), target, self._world.now())
+        deletion.delete(self._world, PODS, self._world.store.put(PODS, marked), DeleteOptions())
+        told = f"Preempted by pod {uid} on node {node}"
+        self._tell(victim, "Preempted", told, "Normal", "Preempting")
 
     def _tell(self, pod: Obj, reason: str, message: str, kind: str, action: str) -> None:
         now = self._world.now()
@@ -103,42 +131,3 @@ def _is_waiting(pod: Obj) -> bool:
     spec = pod["spec"]
     is_ours = spec.get("schedulerName") == "default-scheduler" and not spec.get("schedulingGates")
     return is_ours and not spec.get("nodeName") and not is_terminating(pod)
-
-
-def place_on_emptiest(pod: Obj, nodes: list[Obj], pods: list[Obj]) -> Placement:
-    """The node with the fewest pods among those whose labels and taints let the pod in.
-
-    It stands in for kube-scheduler where placement does not matter.
-    """
-    counts: dict[str, int] = {name_of(node): 0 for node in nodes}
-    for other in pods:
-        node_name = other["spec"].get("nodeName")
-        if node_name in counts:
-            counts[node_name] += 1
-    open_to_it = [name_of(node) for node in nodes if is_open(node, pod)]
-    if not open_to_it:
-        return Placement(None, f"0/{len(nodes)} nodes are available.")
-    return Placement(min(open_to_it, key=lambda name: (counts[name], name)))
-
-
-def is_open(node: Obj, pod: Obj) -> bool:
-    """Whether nodeSelector, a required node name and the taints let the pod onto the node."""
-    labels, wanted = labels_of(node), pod["spec"].get("nodeSelector") or {}
-    names = required_names(pod)
-    return (
-        all(labels.get(key) == value for key, value in wanted.items())
-        and (not names or name_of(node) in names)
-        and not untolerated(node, pod, ("NoSchedule", "NoExecute"))
-    )
-
-
-def required_names(pod: Obj) -> list[str]:
-    """The node names that a required node affinity on metadata.name lists (DaemonSet pods)."""
-    affinity = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    return [
-        name
-        for term in required.get("nodeSelectorTerms") or ()
-        for one in term.get("matchFields") or ()
-        for name in one["values"]
-    ]

@@ -30,7 +30,7 @@ _MASKED_FIELDS = {
     "reportingInstance",
     "token",
 }
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 _EVENT_NAME = re.compile(r"\.[0-9a-f]{16}([bcdfghjklmnpqrstvwxz2456789]{2})?$")
 _VOLUME = re.compile(r"^kube-api-access-\w{5}$")
@@ -130,7 +130,7 @@ def _normal_text(text: str, name: str) -> str:
         return paging.decode_token(text)[1]
     if _VOLUME.match(text):
         return "kube-api-access-<random>"
-    text = _UUID.sub("<uid>", text)
+    text = UUID.sub("<uid>", text)
     text = _DUMP.sub('Invalid value: "<object>": ', text)
     for pattern, shown in _NUMBERS:
         text = pattern.sub(shown, text)

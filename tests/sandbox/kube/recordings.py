@@ -11,6 +11,24 @@ from typing import Any
 from sandbox.kube.objects import Obj
 from sandbox.kube.resources import RESOURCES
 
+SCHEDULING_BEFORE: tuple[Obj, ...] = (
+    *(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "uid": name, "resourceVersion": "1"},
+        }
+        for name in ("sched", "other")
+    ),
+    {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": "high", "uid": "high", "resourceVersion": "1"},
+        "value": 1000,
+    },
+)
+"""What each case of story 10 starts from; its nodes and pods are made by the case."""
+
 KINDS = {one.kind: one for one in RESOURCES}
 
 
@@ -85,6 +103,8 @@ def sub_stories(exchanges: list[Exchange]) -> list[SubStory]:
     """In the order of the recording; each knows what earlier ones and its first reads tell."""
     groups: dict[str, list[Exchange]] = {}
     for one in exchanges:
+        if one.method == "-":
+            continue
         groups.setdefault(one.id.rpartition(".")[0], []).append(one)
     known: dict[tuple[str, str, str], Obj] = {}
     _learn(known, next(one for one in exchanges if one.path == "/api/v1/nodes"))
@@ -98,6 +118,8 @@ def sub_stories(exchanges: list[Exchange]) -> list[SubStory]:
         touched = {one.namespace for one in group} | {one.home for one in group}
         touched -= made
         before = tuple(obj for key, obj in here.items() if key[1] == "" or key[1] in touched)
+        if name.startswith("10."):
+            before = SCHEDULING_BEFORE
         found.append(SubStory(name, group[0].story, tuple(group), before))
         for one in group:
             _learn(known, one)

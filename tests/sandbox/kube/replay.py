@@ -16,13 +16,14 @@ from urllib.parse import urlencode
 
 from sandbox.kube import paging
 from sandbox.kube.cluster import Cluster
-from sandbox.kube.controllers.scheduler import place_on_emptiest
 from sandbox.kube.identity import Identity
 from sandbox.kube.objects import Obj, labels_of, name_of, namespace_of, unix_seconds
-from sandbox.kube.resources import SERVICE_ACCOUNTS, Resource
+from sandbox.kube.placement import place_by_rules
+from sandbox.kube.resources import NODES, SERVICE_ACCOUNTS, Resource
 from sandbox.kube.server import KubeServer
+from sandbox.kube.store import Store
 from sandbox.kube.world import Placement, Settings, World
-from tests.sandbox.kube.comparison import Difference, compare
+from tests.sandbox.kube.comparison import UUID, Difference, compare
 from tests.sandbox.kube.recordings import Exchange, SubStory, objects_in
 
 ZONE = "topology.kubernetes.io/zone"
@@ -145,15 +146,22 @@ class RecordedPlaces:
                     if one["type"] == "PodScheduled" and one["status"] == "False":
                         self._refused[key] = one["message"]
 
-    def __call__(self, pod: Obj, nodes: list[Obj], pods: list[Obj]) -> Placement:
+    def __call__(self, pods: list[Obj], store: Store) -> list[Placement]:
+        by_rules = place_by_rules(pods, store)
+        return [self._one(pod, store, rule) for pod, rule in zip(pods, by_rules, strict=True)]
+
+    def _one(self, pod: Obj, store: Store, by_rules: Placement) -> Placement:
         key = (namespace_of(pod), name_of(pod))
         if key in self._nodes:
             return Placement(self._nodes[key])
         if key in self._refused:
             return Placement(None, self._refused[key])
-        zone = self._zones.get(key)
-        nodes = [node for node in nodes if zone in (None, labels_of(node).get(ZONE))]
-        return place_on_emptiest(pod, nodes, pods)
+        if key in self._zones:
+            nodes = [
+                one for one in store.all(NODES) if labels_of(one).get(ZONE) == self._zones[key]
+            ]
+            return Placement(name_of(nodes[0]))
+        return by_rules
 
 
 @dataclass
@@ -185,7 +193,10 @@ class Translation:
             return self.versions.get(value, value)
         if name == "continue":
             return self.token(value)
-        return self.uids.get(value, value) if isinstance(value, str) else value
+        return self.text(value) if isinstance(value, str) else value
+
+    def text(self, text: str) -> str:
+        return UUID.sub(lambda found: self.uids.get(found[0], found[0]), text)
 
     def token(self, token: str) -> str:
         try:
@@ -208,14 +219,21 @@ class Replay:
 
     def __init__(self, story: SubStory) -> None:
         self.story = story
+        is_scheduling = story.id.startswith("10.")
         self.start = story.exchanges[0].at
         answers: list[Any] = [one.response for one in story.exchanges]
         answers += list(story.before)
         self.identity = RecordedIdentity(answers, self._now)
         self.cluster = Cluster(
-            Settings(start_unix_seconds=self.start - LEAD_SECONDS, speed=0, compaction_seconds=60),
+            Settings(
+                start_unix_seconds=self.start - LEAD_SECONDS,
+                speed=0,
+                compaction_seconds=60,
+                pod_start_seconds=0.02 if is_scheduling else 0.6,
+                pod_stop_seconds=1.0 if is_scheduling else 3.0,
+            ),
             identity=self.identity,
-            place=RecordedPlaces(answers),
+            place=place_by_rules if is_scheduling else RecordedPlaces(answers),
         )
         self.translation = Translation()
         self._tokens: dict[str, str] = {}
