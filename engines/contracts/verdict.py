@@ -58,6 +58,7 @@ class ExceptionKind(StrEnum):
     INTERRUPTION = "interruption"
     SMALL_CLUSTER = "small_cluster"
     INSTANCES_JOINING = "instances_joining"  # between two launches, nothing being taken away
+    LOOSENED_LIMIT = "loosened_limit"  # within the cluster's own limit, beyond the default one
 
 
 class SafetyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

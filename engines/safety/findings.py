@@ -1,6 +1,6 @@
 """Layers 2 to 4 over all states of a plan: which breaches block it, and what lets others pass."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.contracts.verdict import (
@@ -18,6 +18,7 @@ from engines.safety.wording import WHY_INHERITED, breach_message, why_exception
 
 LimitKey = tuple[SafetyLayer, str]
 
+_DEFAULT_LIMITS = SafetyLimits()
 _SHARE_LAYERS = frozenset({SafetyLayer.POOL_CONCENTRATION, SafetyLayer.ON_DEMAND_BUFFER})
 _SPREAD_LAYERS = frozenset({SafetyLayer.AZ_DISTRIBUTION, SafetyLayer.POOL_CONCENTRATION})
 
@@ -66,7 +67,9 @@ def capacity_violations(
     for state in states[1:]:
         for finding in rules.findings(state, is_end=state is states[-1]):
             by_limit.setdefault(finding.breach.key, []).append(finding)
-    return [_violation(one) for key in sorted(by_limit) for one in _reported(by_limit[key])]
+    reported = [one for key in sorted(by_limit) for one in _reported(by_limit[key])]
+    loosened = [one for one in _beyond_defaults(states[-1]) if one.breach.key not in by_limit]
+    return [_violation(one) for one in sorted([*reported, *loosened], key=_layer_and_subject)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,21 @@ class Rules:
     def _is_no_worse(self, breach: Breach) -> bool:
         was = self.at_start.get(breach.key)
         return was is not None and breach.badness <= was.badness
+
+
+def _beyond_defaults(end: FleetState) -> Iterator[Finding]:
+    """What the end may be only because the cluster's limits are looser than the defaults."""
+    for breach in breaches_of(end, ExactLimits.of(_DEFAULT_LIMITS)):
+        yield Finding(
+            breach=breach,
+            moment=end.moment,
+            is_end=True,
+            exception=ExceptionKind.LOOSENED_LIMIT,
+        )
+
+
+def _layer_and_subject(finding: Finding) -> LimitKey:
+    return finding.breach.key
 
 
 def _reported(findings: Sequence[Finding]) -> list[Finding]:

@@ -13,6 +13,7 @@ _EXCEPTIONS = {
     ExceptionKind.INTERRUPTION: "an interrupted node is being replaced",
     ExceptionKind.SMALL_CLUSTER: "the cluster has too few nodes for the limit",
     ExceptionKind.INSTANCES_JOINING: "launched instances are still joining",
+    ExceptionKind.LOOSENED_LIMIT: "an admin has loosened this limit of the cluster",
 }
 
 

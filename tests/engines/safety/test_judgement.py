@@ -70,6 +70,10 @@ def on_demand_in(zones, count=1):
     return [on_demand(f"od-{zone[-1]}{n}", zone=zone) for zone in zones for n in range(count)]
 
 
+def three_zones():
+    return on_demand_in([A, B, C])
+
+
 def pools_of_one(count):
     """Spot nodes in pools of their own, in zones a and b."""
     pools = [(name, zone) for zone in (A, B) for name in SAME_SIZE]
@@ -339,6 +343,43 @@ class TestOnDemand:
         looser = SafetyLimits(min_on_demand_share=0.14)
 
         assert judged(twenty_nodes(), launch("s1", C), limits=looser).is_safe
+
+
+class TestLoosenedLimits:
+    """What only a loosened limit allows is recorded, measured against the default limit."""
+
+    LOOSER = SafetyLimits(min_availability_zones=2, max_pool_share=0.5, min_on_demand_share=0.1)
+
+    def test_each_limit_that_is_used_beyond_its_default_is_an_exception(self):
+        """1 of 9 nodes on-demand, 3 of 9 in a pool, two zones."""
+        nodes = [on_demand("od", A), *pools_of_one(5), *(spot(f"s{n}", B) for n in range(2))]
+
+        verdict = judged(nodes, launch("s1", B), limits=self.LOOSER)
+
+        assert verdict.is_safe
+        assert verdict.exceptions == ("loosened_limit",)
+        assert passed(verdict) == [
+            (2, "cluster", "loosened_limit"),
+            (3, "m5.xlarge/us-east-1b", "loosened_limit"),
+            (4, "cluster", "loosened_limit"),
+        ]
+        assert [one.limit for one in verdict.violations] == [3.0, 0.2, 0.15]
+        assert verdict.violations[0].message.endswith(
+            "it passes by the recorded exception loosened_limit: an admin has loosened this limit"
+            " of the cluster"
+        )
+
+    def test_a_loosened_limit_that_is_not_used_is_not_mentioned(self):
+        assert judged(three_zones(), launch_on_demand("s1"), limits=self.LOOSER).violations == ()
+
+    def test_beyond_the_loosened_limit_there_is_one_violation(self):
+        """5 of 9 nodes in a pool."""
+        nodes = [*three_zones(), spot("x", B, "m7i.xlarge"), *(spot(f"s{n}") for n in range(4))]
+
+        verdict = judged(nodes, launch("s1"), limits=self.LOOSER)
+
+        assert broken(verdict) == [(3, "m5.xlarge/us-east-1a")]
+        assert [one.limit for one in verdict.violations] == [0.5]
 
 
 class TestOrderOfSteps:

@@ -248,6 +248,11 @@ class TestWholeNodesMissing:
         """20 nodes need 3; one is there."""
         assert missing([*on_demand(1), *many_pools(19)]) == 2
 
+    @pytest.mark.parametrize(("cpu", "memory"), [(10, 0), (0, 10)])
+    def test_what_is_on_demand_already_is_counted_in_its_own_amount(self, cpu, memory):
+        """15 % of 100 less 10 are 5, one node of 10; 15 % of the other 90 are 13.5, two nodes."""
+        assert missing([a_node(cpu=cpu, memory=memory), *spot(9, "x", cpu=10, memory=10)]) == 1
+
     def test_spot_on_its_way_counts_as_spot(self):
         """34 nodes with those coming need 5.1, so 6; three are there."""
         assert missing([*on_demand(3), *many_pools(17)], spot(14)) == 3

@@ -185,7 +185,7 @@ def test_what_is_approved_without_an_exception_holds_in_every_state(case):
     verdict = judge(nodes, plan, limit)
 
     event(f"{verdict.action_taken}, exceptions: {len(verdict.exceptions)}")
-    if verdict.is_safe and not verdict.exceptions:
+    if verdict.is_safe and set(verdict.exceptions) <= {"loosened_limit"}:
         start, *states = [worst_values(state, limit) for state in every_state(nodes, plan)]
         for values in states:
             for name, value in values.items():
@@ -207,7 +207,7 @@ def test_what_holds_in_every_state_is_approved(case):
         event("holds")
         verdict = judge(nodes, plan, limit)
         assert verdict.is_safe
-        assert verdict.exceptions == ()
+        assert set(verdict.exceptions) <= {"loosened_limit"}
 
 
 @given(cases())
@@ -253,6 +253,9 @@ def test_the_verdict_agrees_with_itself(case):
     for one in verdict.violations:
         is_ceiling = one.layer == 3
         assert one.measured > one.limit if is_ceiling else one.measured < one.limit
+    assert list(verdict.violations) == sorted(
+        verdict.violations, key=lambda one: (-(one.layer == 5), one.layer, one.subject)
+    )
 
 
 @given(cases())
