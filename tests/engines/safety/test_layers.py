@@ -58,7 +58,7 @@ class TestZones:
         assert layers(nodes) == set()
 
     def test_a_node_in_no_known_zone_counts_for_none(self):
-        [breach] = breaches([*on_demand(2, A), *on_demand(2, B), *on_demand(2, None)])
+        [breach] = breaches([*on_demand(2, B), *on_demand(2, A), *on_demand(2, None)])
 
         assert (breach.measured, breach.limit, breach.detail) == (2, 3, "a, b")
         assert breach.subject == "cluster"
@@ -116,6 +116,15 @@ class TestPools:
         nodes = in_three_zones([*spot(1, cpu=cpu, memory=memory), *rest])
 
         assert (SafetyLayer.POOL_CONCENTRATION in layers(nodes)) is broken
+
+    @pytest.mark.parametrize(("count", "broken"), [(3, False), (4, True)])
+    def test_the_limit_is_the_clusters_own(self, count, broken):
+        """Of 10 nodes 3 are 30 %, 4 are 40 %."""
+        nodes = in_three_zones([*spot(count), *on_demand(10 - count)])
+
+        found = layers(nodes, max_pool_share=0.3)
+
+        assert (SafetyLayer.POOL_CONCENTRATION in found) is broken
 
     def test_one_type_in_two_zones_is_two_pools(self):
         nodes = [*spot(2, zone=A), *spot(2, zone=B), *on_demand(6, C)]
@@ -243,6 +252,14 @@ class TestWholeNodesMissing:
         nodes = [*spot(2, "cpu", cpu=50, memory=5), *spot(18, "rest", cpu=0, memory=5)]
 
         assert missing(nodes) == 1
+
+    def test_small_nodes_behind_a_large_one_that_is_enough_are_not_counted(self):
+        """15 of 100 are needed; the large node has 30."""
+        assert missing([*spot(1, "large", cpu=30, memory=30), *spot(70, cpu=1, memory=1)]) == 1
+
+    def test_the_smallest_gap_takes_a_node(self):
+        """14 of 100 are there, 15 are needed."""
+        assert missing([a_node(cpu=14, memory=14), *spot(86, cpu=1, memory=1)]) == 1
 
     def test_what_is_on_demand_already_is_counted(self):
         """20 nodes need 3; one is there."""
