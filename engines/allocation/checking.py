@@ -55,14 +55,8 @@ def _bought(purchase: Purchase) -> _Group:
         (one.instance_type, one.availability_zone) if one.is_spot else None,
         one.availability_zone,
         count,
-        _times(one.allocatable, count),
-        _times(one.usable, count),
-    )
-
-
-def _times(capacity: Capacity, count: int) -> Capacity:
-    return Capacity(
-        capacity.cpu_millicores * count, capacity.memory_bytes * count, capacity.pods * count
+        one.allocatable.times(count),
+        one.usable.times(count),
     )
 
 

@@ -20,6 +20,10 @@ class Capacity(msgspec.Struct, frozen=True):
     memory_bytes: int = 0
     pods: int = 0
 
+    def times(self, count: int) -> "Capacity":
+        """So many of it together."""
+        return Capacity(self.cpu_millicores * count, self.memory_bytes * count, self.pods * count)
+
 
 NOTHING = Capacity()
 
