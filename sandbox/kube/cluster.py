@@ -17,6 +17,7 @@ from sandbox.kube.controllers.replicasets import ReplicaSetController
 from sandbox.kube.controllers.scheduler import Scheduler
 from sandbox.kube.controllers.statefulsets import StatefulSetController
 from sandbox.kube.controllers.volumes import VolumeController
+from sandbox.kube.defaults import EMPTY_NODE_STATUS
 from sandbox.kube.faults import Faults
 from sandbox.kube.identity import Identity
 from sandbox.kube.objects import Obj, clone
@@ -159,6 +160,9 @@ def _node(new: NewNode, now: str) -> Obj:
             "conditions": _conditions(now, ready="False"),
             "addresses": [{"type": "Hostname", "address": new.name}],
             "nodeInfo": {
+                **EMPTY_NODE_STATUS["nodeInfo"],
+                "machineID": new.name,
+                "systemUUID": new.name,
                 "kubeletVersion": "v1.36.2",
                 "operatingSystem": "linux",
                 "architecture": new.architecture,
