@@ -5,17 +5,10 @@ never enters the product.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated
 
 import msgspec
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A moment with a time zone, as ISO 8601 text in JSON."""
-
-
-Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number of the size that AWS knows."""
+from engines.contracts.json_values import Integer, Time, tidy_times
 
 
 class AwsStruct(
@@ -87,6 +80,9 @@ class Instance(AwsStruct, frozen=True, kw_only=True):
     operator: Operator | None = None
     tags: tuple[Tag, ...] = ()
 
+    def __post_init__(self) -> None:
+        tidy_times(self, "launch_time")
+
     @property
     def tag_values(self) -> Mapping[str, str]:
         """The tags as key -> value."""
@@ -121,6 +117,9 @@ class Volume(AwsStruct, frozen=True, kw_only=True):
     operator: Operator | None = None
     tags: tuple[Tag, ...] = ()
 
+    def __post_init__(self) -> None:
+        tidy_times(self, "create_time")
+
     @property
     def tag_values(self) -> Mapping[str, str]:
         """The tags as key -> value."""
@@ -139,6 +138,9 @@ class Snapshot(AwsStruct, frozen=True, kw_only=True):
     description: str = ""  # "Created by CreateImage(...)" marks the snapshot of an AMI
     storage_tier: str = "standard"
     tags: tuple[Tag, ...] = ()
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "start_time")
 
     @property
     def tag_values(self) -> Mapping[str, str]:

@@ -154,10 +154,14 @@ def _held(
 
 
 def _parsed(resources: Mapping[str, Quantity], path: str) -> Amounts:
-    try:
-        return {name: parse_quantity(quantity) for name, quantity in resources.items()}
-    except InvalidInputError as error:
-        raise InvalidInputError(path, error.reason, next_step=error.next_step) from error
+    amounts: Amounts = {}
+    for name in sorted(resources):  # so that of two bad amounts the same one is always named
+        try:
+            amounts[name] = parse_quantity(resources[name])
+        except InvalidInputError as error:
+            place = f"{path}, {name}"
+            raise InvalidInputError(place, error.reason, next_step=error.next_step) from error
+    return amounts
 
 
 def _add(total: Amounts, more: Amounts) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Annotated
 
 import msgspec
 
+from engines.contracts.json_values import Time, refuse_absurd_time
 from engines.contracts.pricing import (
     AdvisorRate,
     InstanceType,
@@ -19,7 +19,6 @@ from engines.contracts.pricing import (
     to_usd,
 )
 from engines.contracts.results import Skipped, Subject
-from engines.contracts.usage import refuse_absurd_time
 
 HIGHEST_USD_PER_HOUR = Decimal(100_000)  # the dearest instance type costs some hundreds
 
@@ -32,7 +31,7 @@ class PriceRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unkno
     region: str
     product_description: str
     spot_price: Decimal
-    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    timestamp: Time
 
     def __post_init__(self) -> None:
         _refuse_bad_price("spot_price", self.spot_price)

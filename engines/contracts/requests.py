@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from engines.contracts.decoding import DECODING_ERRORS, JsonFailure, explain, without_nulls
 from engines.contracts.errors import InvalidInputError
+from engines.contracts.json_values import Time, refuse_absurd_time
 from engines.contracts.results import DecisionType
 from engines.contracts.state import (
     ClusterState,
@@ -18,7 +19,6 @@ from engines.contracts.state import (
     digest,
     to_document,
 )
-from engines.contracts.usage import refuse_absurd_time
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -51,7 +51,7 @@ class DecisionRequestDocument(
     request_id: str
     cluster_id: str
     decision_type: DecisionType
-    now: Annotated[datetime, msgspec.Meta(tz=True)]
+    now: Time
     current_state: CurrentState
     requirements: Mapping[str, Any] = {}
     constraints: Mapping[str, Any] = {}

@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.contracts.errors import InvalidInputError
+from engines.contracts.json_values import Time, refuse_absurd_time
 
 LARGEST_AMOUNT = 2**48  # 256 TiB: more than any machine has, and sums of it stay within int64
 
@@ -21,7 +22,7 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unkno
     namespace: str
     pod: str
     container: str
-    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    timestamp: Time
     cpu_cores: float | None = None
     memory_bytes: float | None = None
 
@@ -31,12 +32,6 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unkno
             if value is not None and not 0 <= value <= LARGEST_AMOUNT:
                 raise ValueError(f"{name} must be a number between 0 and 2^48, not {value}")
         refuse_absurd_time("timestamp", self.timestamp)
-
-
-def refuse_absurd_time(name: str, moment: datetime) -> None:
-    """Raise ValueError for a moment that can only be a slip: a wrong unit, a wrong century."""
-    if not 2000 <= moment.year < 2200:
-        raise ValueError(f"{name} {moment.isoformat()} is not in this century or the next")
 
 
 class ContainerKey(NamedTuple):

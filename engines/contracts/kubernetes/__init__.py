@@ -3,6 +3,7 @@
 Start with ``pods`` and ``nodes``; ``kinds`` lists what is read, ``decoding`` reads it.
 """
 
+from engines.contracts.json_values import Time
 from engines.contracts.kubernetes.containers import (
     Container,
     ContainerResizePolicy,
@@ -24,7 +25,6 @@ from engines.contracts.kubernetes.meta import (
     OwnerReference,
     Presence,
     Quantity,
-    Time,
 )
 from engines.contracts.kubernetes.metrics import ContainerMetrics, NodeMetrics, PodMetrics
 from engines.contracts.kubernetes.network import Endpoint, EndpointSlice, Event, Service

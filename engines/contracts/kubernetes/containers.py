@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
+from engines.contracts.json_values import Integer, Time, tidy_times
 from engines.contracts.kubernetes.meta import (
-    Integer,
     KubernetesStruct,
     Presence,
     Quantity,
-    Time,
 )
 
 Transient = msgspec.Raw | msgspec.UnsetType
@@ -125,6 +124,9 @@ class ContainerStateTerminated(KubernetesStruct, frozen=True, kw_only=True):
     signal: Integer = 0
     started_at: Time | None = None
     finished_at: Time | None = None
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "started_at", "finished_at")
 
 
 class ContainerStateWaiting(KubernetesStruct, frozen=True, kw_only=True):

@@ -4,16 +4,10 @@ Decoding is the field allow-list: a field that is not declared here never enters
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated
 
 import msgspec
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A moment with a time zone, as RFC 3339 text in JSON."""
-
-Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number of the size that Kubernetes knows."""
+from engines.contracts.json_values import Integer, Time, tidy_times
 
 Quantity = str | Integer | float
 """An amount as Kubernetes writes it ("250m", "128Mi", 2): see engines.contracts.quantities."""
@@ -84,6 +78,7 @@ class ObjectMeta(KubernetesStruct, frozen=True, kw_only=True):
     finalizers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        tidy_times(self, "creation_timestamp", "deletion_timestamp")
         if self.annotations:
             kept = {
                 key: value

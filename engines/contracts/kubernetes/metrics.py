@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from engines.contracts.json_values import Time, tidy_times
 from engines.contracts.kubernetes.meta import (
     KubernetesObject,
     KubernetesStruct,
     Quantity,
-    Time,
 )
 
 
@@ -16,6 +16,9 @@ class NodeMetrics(KubernetesObject, frozen=True, kw_only=True):
     timestamp: Time | None = None
     window: str = ""
     usage: Mapping[str, Quantity] = {}
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "timestamp")
 
 
 class ContainerMetrics(KubernetesStruct, frozen=True, kw_only=True):
@@ -31,3 +34,6 @@ class PodMetrics(KubernetesObject, frozen=True, kw_only=True):
     timestamp: Time | None = None
     window: str = ""
     containers: tuple[ContainerMetrics, ...] = ()
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "timestamp")

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engines.contracts.json_values import Integer, Time, tidy_times
 from engines.contracts.kubernetes.meta import (
-    Integer,
     KubernetesObject,
     KubernetesStruct,
     ObjectReference,
-    Time,
 )
 
 
@@ -77,6 +76,9 @@ class EventSeries(KubernetesStruct, frozen=True, kw_only=True):
     count: Integer = 0
     last_observed_time: Time | None = None
 
+    def __post_init__(self) -> None:
+        tidy_times(self, "last_observed_time")
+
 
 class Event(KubernetesObject, frozen=True, kw_only=True):
     """Something that happened. The message is not kept: it may quote customer data.
@@ -93,6 +95,9 @@ class Event(KubernetesObject, frozen=True, kw_only=True):
     last_timestamp: Time | None = None
     event_time: Time | None = None
     series: EventSeries | None = None
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "first_timestamp", "last_timestamp", "event_time")
 
     @property
     def subject(self) -> ObjectReference | None:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engines.contracts.json_values import Integer, Time, tidy_times
 from engines.contracts.kubernetes.meta import (
-    Integer,
     KubernetesObject,
     KubernetesStruct,
     Quantity,
-    Time,
 )
 from engines.contracts.kubernetes.placement import Taint
 
@@ -21,6 +20,9 @@ class NodeCondition(KubernetesStruct, frozen=True, kw_only=True):
     status: str
     reason: str = ""
     last_transition_time: Time | None = None
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "last_transition_time")
 
 
 class NodeSystemInfo(KubernetesStruct, frozen=True, kw_only=True):

@@ -2,11 +2,10 @@
 
 import msgspec
 
+from engines.contracts.json_values import Integer, Time, tidy_times
 from engines.contracts.kubernetes.meta import (
-    Integer,
     KubernetesStruct,
     LabelSelector,
-    Time,
 )
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -91,6 +90,9 @@ class Taint(KubernetesStruct, frozen=True, kw_only=True):
     effect: str
     value: str = ""
     time_added: Time | None = None
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "time_added")
 
 
 class Toleration(KubernetesStruct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engines.contracts.json_values import Integer
 from engines.contracts.kubernetes.containers import (
     Container,
     ContainerStatus,
@@ -11,7 +12,6 @@ from engines.contracts.kubernetes.containers import (
 )
 from engines.contracts.kubernetes.meta import (
     Condition,
-    Integer,
     KubernetesObject,
     KubernetesStruct,
     ObjectMeta,

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
+from engines.contracts.json_values import Integer, Time, refuse_absurd_time
 from engines.contracts.kubernetes.meta import (
     Condition,
-    Integer,
     KubernetesObject,
     KubernetesStruct,
     LabelSelector,
     Quantity,
-    Time,
 )
 from engines.contracts.kubernetes.workloads import IntOrPercent
 
@@ -45,6 +44,10 @@ class PodDisruptionBudgetStatus(KubernetesStruct, frozen=True, kw_only=True):
     observed_generation: Integer = 0
     disrupted_pods: Mapping[str, Time] = {}
     conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        for moment in self.disrupted_pods.values():
+            refuse_absurd_time("disruptedPods", moment)
 
 
 class PodDisruptionBudget(KubernetesObject, frozen=True, kw_only=True):

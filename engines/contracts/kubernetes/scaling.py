@@ -2,8 +2,8 @@
 
 import msgspec
 
+from engines.contracts.json_values import Integer
 from engines.contracts.kubernetes.meta import (
-    Integer,
     KubernetesObject,
     KubernetesStruct,
     Quantity,

@@ -1,12 +1,11 @@
 """What makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs."""
 
+from engines.contracts.json_values import Integer, Time, tidy_times
 from engines.contracts.kubernetes.meta import (
-    Integer,
     KubernetesObject,
     KubernetesStruct,
     LabelSelector,
     ObjectMeta,
-    Time,
 )
 from engines.contracts.kubernetes.pods import PodTemplate, VolumeClaimTemplate
 
@@ -143,6 +142,9 @@ class JobStatus(KubernetesStruct, frozen=True, kw_only=True):
     start_time: Time | None = None
     completion_time: Time | None = None
 
+    def __post_init__(self) -> None:
+        tidy_times(self, "start_time", "completion_time")
+
 
 class Job(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="Job"):
     """Pods that end."""
@@ -174,6 +176,9 @@ class CronJobStatus(KubernetesStruct, frozen=True, kw_only=True):
 
     last_schedule_time: Time | None = None
     last_successful_time: Time | None = None
+
+    def __post_init__(self) -> None:
+        tidy_times(self, "last_schedule_time", "last_successful_time")
 
 
 class CronJob(KubernetesObject, frozen=True, kw_only=True, tag_field="kind", tag="CronJob"):

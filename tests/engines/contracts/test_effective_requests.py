@@ -242,5 +242,5 @@ def test_an_amount_beyond_any_machine_is_refused(amount, is_accepted):
 
 
 def test_a_bad_amount_is_named_with_its_container():
-    with pytest.raises(InvalidInputError, match='container cache: "lots" is not a Kubernetes'):
+    with pytest.raises(InvalidInputError, match='container cache, cpu: "lots" is not a Kubernetes'):
         requests_of({"containers": [container("cache", "lots")]})

@@ -11,7 +11,7 @@ from engines.contracts import kubernetes
 from engines.contracts.decoding import decode_tolerant
 from engines.contracts.kubernetes.kinds import KINDS, find_kind
 from engines.contracts.kubernetes.pods import Volume
-from tests.builders import a_node, a_pod, an_object
+from tests.builders import a_node, a_pdb, a_pod, an_object
 
 
 def decoded(kind, content):
@@ -299,3 +299,25 @@ def test_the_controller_is_the_owner_that_would_replace_the_object():
 def test_a_time_without_a_zone_is_refused():
     with pytest.raises(msgspec.ValidationError, match="timezone"):
         a_pod(metadata={"creationTimestamp": "2026-08-03T10:00:00"})
+
+
+@pytest.mark.parametrize(
+    ("text", "is_set"),
+    [
+        ("0001-01-01T00:00:00Z", False),
+        ("1970-01-01T00:00:00Z", True),
+        ("2199-12-31T00:00:00Z", True),
+    ],
+)
+def test_the_zero_time_of_go_is_not_set(text, is_set):
+    assert (
+        a_pod(metadata={"creationTimestamp": text}).metadata.creation_timestamp is not None
+    ) is (is_set)
+
+
+@pytest.mark.parametrize("text", ["1969-12-31T00:00:00Z", "2200-01-01T00:00:00Z"])
+def test_a_time_of_another_age_is_refused(text):
+    with pytest.raises(msgspec.ValidationError, match="not a time of this age"):
+        a_pod(metadata={"deletionTimestamp": text})
+    with pytest.raises(msgspec.ValidationError, match="not a time of this age"):
+        a_pdb(status={"disruptedPods": {"web-1": text}})

@@ -90,7 +90,7 @@ def bad_node(**changes):
         ),
         (request_with(decision_type="x"), "$.decision_type", "invalid enum value"),
         (request_with(now="2026-08-03T12:00:00"), "$.now", "timezone"),
-        (request_with(now="0001-01-01T00:00:00+23:00"), "the request", "not in this century"),
+        (request_with(now="0001-01-01T00:00:00+23:00"), "the request", "not a time of this age"),
         (request_with(surprise=1), "the request", "unknown field `surprise`"),
         (request_with({"pdb": []}), "$.current_state", "unknown field `pdb`"),
         (

@@ -265,7 +265,7 @@ def test_a_pod_with_a_bad_amount_is_left_out_and_its_node_is_marked():
     assert [pod.key for pod in cluster.pods.items] == ["shop/good"]
     assert cluster.nodes.fully_read.tolist() == [False, True]
     assert reasons(cluster) == [("invalid_quantity", "Pod", "bad")]
-    assert 'container main: "-1" is negative' in cluster.problems[0].message
+    assert 'container main, cpu: "-1" is negative' in cluster.problems[0].message
     assert [pod.key for pod in cluster.set_aside["pods"]] == ["shop/bad"]
 
 
