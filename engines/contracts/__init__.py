@@ -1,7 +1,7 @@
 """The types that cross package borders: what engines are given and what they answer.
 
-Read first: ``requests`` (the question), ``state`` (what may be looked at), ``results`` (the answer),
-``plan`` (the steps an answer may hold), ``verdict`` (the safety layers' judgement of them).
+Read first: ``requests`` (the question), ``state`` (what may be looked at), ``results`` (the
+answer), ``plan`` (the steps an answer may hold), ``verdict`` (the safety layers' judgement).
 
 What a state is made of
     ``snapshot``            a cluster: nodes, pods and all else, with columns for bulk decisions
