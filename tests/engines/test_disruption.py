@@ -223,6 +223,16 @@ def test_a_volume_of_one_node_blocks_even_where_the_pod_is_safe_to_evict():
     assert (by_force.treatment, reasons(by_force.warnings)) == (T.EVICT, [R.LOCAL_VOLUME])
 
 
+@pytest.mark.parametrize("kind", [{"local": {"path": "/data"}}, {"hostPath": {"path": "/data"}}])
+def test_a_volume_on_a_nodes_own_disk_blocks(kind):
+    _, claim = a_local_volume()
+    volume = an_object("PersistentVolume", {"metadata": {"name": "pv-1"}, "spec": kind})
+
+    assert judged(running(spec=CLAIM), Mode.VOLUNTARY, volume, claim).blockers == (
+        Finding(R.LOCAL_VOLUME, ("pv-1",)),
+    )
+
+
 def test_a_volume_of_a_zone_does_not_block():
     volume, claim = a_local_volume(key="topology.kubernetes.io/zone")
 

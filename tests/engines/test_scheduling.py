@@ -561,6 +561,14 @@ def test_a_tainted_zone_counts_unless_the_policy_honours_taints(policy, nodes, c
     assert nodes_for(spread_pod(nodeTaintsPolicy=policy), *zones, *web_on("node-a")) == nodes
 
 
+def test_a_cordoned_zone_counts_for_a_pod_that_stands_the_cordon():
+    zones = (a_node(), a_node("node-b", zone="us-east-1b", unschedulable=True, max_pods=0))
+    tolerations = {"tolerations": [{"operator": "Exists"}]}
+    pod = spread_pod(nodeTaintsPolicy="Honor", pod_spec=tolerations)
+
+    assert nodes_for(pod, *zones, *web_on("node-a")) == []
+
+
 def test_only_nodes_with_all_the_keys_count():
     """node-b has no rack, so for both constraints only node-a counts, and its least is its own."""
     constraints = [constraint(), constraint(topologyKey="rack")]

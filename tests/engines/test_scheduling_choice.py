@@ -134,6 +134,34 @@ def test_soft_spread_prefers_the_domain_with_fewer_pods():
     assert scored("spread", pod, occupancy_of(pod, *nodes, *old)) == [0, 100, 0]
 
 
+def test_soft_spread_counts_neither_leaving_pods_nor_nodes_that_the_selector_shuts_out():
+    """Zone a: one pod on an ssd node (ln 4 = 1.386 -> 1) and three that do not count. Zone b: one
+    on an ssd node. Equal scores of 1 are 100 * (1 + 1 - 1) / 1."""
+    soft = {
+        "maxSkew": 1,
+        "topologyKey": ZONE,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+    }
+    spec = {"topologySpreadConstraints": [soft], "nodeSelector": {"disk": "ssd"}}
+    ssd = {"disk": "ssd"}
+    nodes = (a_node(labels=ssd), a_node("node-b", zone="us-east-1b", labels=ssd), a_node("node-c"))
+    leaving = {"deletionTimestamp": "2026-08-03T12:00:00Z"}
+    old = (
+        a_pod("a", on="node-a"),
+        a_pod("b", on="node-b"),
+        a_pod("c", on="node-c"),
+        a_pod("d", on="node-c"),
+        a_pod("e", on="node-a", metadata=leaving),
+    )
+    pod = a_pod("new", spec=spec)
+    occupancy = occupancy_of(pod, *nodes, *old)
+
+    scores = Scorer(occupancy.context).spread(row_of(pod, occupancy), occupancy, np.array([0, 1]))
+
+    assert scores.tolist() == [100, 100]
+
+
 @pytest.mark.parametrize("group", ["service", "replica set"])
 def test_pods_of_one_service_or_owner_are_spread_by_default(group):
     """Host: ln 4 = 1.386 times 1 pod, plus 3 - 1; zone: 1.386 times 1, plus 5 - 1: 8.77 -> 9.
@@ -273,6 +301,16 @@ def test_pods_whose_budget_is_used_up_make_way_last():
     assert victims(high, a_node(), a_node("node-b"), *there) == ("node-a", ["kept"])
     assert victims(high, a_node(), a_node("node-b"), *there, protected=("kept",)) == (
         "node-b",
+        ["free"],
+    )
+
+
+def test_on_one_node_the_protected_are_spared_before_the_more_important():
+    there = (running("kept", priority=1), running("free", priority=5))
+
+    assert victims(a_pod("high", cpu=2, spec=HIGH), a_node(), *there) == ("node-a", ["kept"])
+    assert victims(a_pod("high", cpu=2, spec=HIGH), a_node(), *there, protected=("kept",)) == (
+        "node-a",
         ["free"],
     )
 

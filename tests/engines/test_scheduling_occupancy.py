@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.scheduling import Occupancy, build_context, can_run, feasible_nodes, why_not
-from tests.builders import a_cluster, a_node, a_pod
+from tests.builders import a_cluster, a_node, a_pod, an_object
 from tests.engines.scheduling_questions import (
     a_claim,
     a_volume_of,
@@ -37,6 +37,17 @@ CLAIMS = (
     a_volume_of("one", nodeAffinity=zone_terms("us-east-1b")),
     a_claim("two", accessModes=["ReadWriteOncePod"]),
     a_volume_of("two"),
+    an_object(
+        "CSINode",
+        {
+            "metadata": {"name": "node-a"},
+            "spec": {
+                "drivers": [
+                    {"name": "ebs.csi.aws.com", "nodeID": "i-1", "allocatable": {"count": 1}}
+                ]
+            },
+        },
+    ),
 )
 
 apps = st.sampled_from(APPS)

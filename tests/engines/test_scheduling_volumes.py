@@ -198,6 +198,18 @@ def test_a_claim_that_is_being_made_for_a_node_waits_for_that_node():
     assert nodes_for(USER, *ZONES, claim, a_class()) == ["node-c"]
 
 
+def test_a_claim_that_is_bound_from_one_side_only_is_not_bound():
+    """It names its volume, but the controller has not confirmed it."""
+    content = {
+        "metadata": {"name": "data", "namespace": "shop"},
+        "spec": {"storageClassName": "gp3", "volumeName": "pv-data"},
+        "status": {"phase": "Pending"},
+    }
+    claim = an_object("PersistentVolumeClaim", content)
+
+    assert reasons(USER, a_node(), claim, a_volume_of(), a_class()) == ["claim_unbound"]
+
+
 # --- attach limits and exclusive use ---
 
 
@@ -239,6 +251,25 @@ def test_a_volume_that_is_attached_already_is_not_counted_again():
     assert reasons(USER, a_node(), a_limit(1), sharing, a_claim(), a_volume_of()) == []
 
 
+def test_a_pod_that_brings_nothing_new_is_let_in_even_above_the_limit():
+    sharing = a_pod("sharing", on="node-a", spec=with_claims("data"))
+
+    assert nodes_for(USER, a_node(), a_limit(0), sharing, a_claim(), a_volume_of()) == ["node-a"]
+
+
+def test_pods_that_share_a_volume_take_one_attachment_together():
+    """One volume is attached for two pods, the limit of two leaves room for another."""
+    pair = [a_pod(f"pair-{n}", on="node-a", spec=with_claims("one")) for n in (1, 2)]
+    shared = (a_claim("one"), a_volume_of("one"))
+    occupancy = occupancy_of(USER, a_node(), a_limit(1), *pair, *shared, a_claim(), a_volume_of())
+
+    assert reasons(USER, a_node(), a_limit(2), *pair, *shared, a_claim(), a_volume_of()) == []
+    occupancy.remove(row_of("shop/pair-1", occupancy))
+    assert nodes_in(USER, occupancy) == []
+    occupancy.remove(row_of("shop/pair-2", occupancy))
+    assert nodes_in(USER, occupancy) == ["node-a"]
+
+
 def test_two_claims_of_one_pod_count_twice_and_one_named_twice_once():
     twice = {
         "volumes": [
@@ -253,22 +284,36 @@ def test_two_claims_of_one_pod_count_twice_and_one_named_twice_once():
     assert reasons(a_pod("new", spec=twice), a_node(), a_limit(1), *volumes) == []
 
 
-def test_a_volume_that_lingers_on_a_node_still_takes_its_place():
+def an_attachment(volume, node="node-a"):
     content = {
-        "metadata": {"name": "csi-1"},
+        "metadata": {"name": f"csi-{volume}"},
         "spec": {
             "attacher": "ebs.csi.aws.com",
-            "nodeName": "node-a",
-            "source": {"persistentVolumeName": "pv-old"},
+            "nodeName": node,
+            "source": {"persistentVolumeName": volume},
         },
         "status": {"attached": True},
     }
-    lingering = (an_object("VolumeAttachment", content), a_claim("old"), a_volume_of("old"))
+    return an_object("VolumeAttachment", content)
+
+
+def test_a_volume_that_lingers_on_a_node_still_takes_its_place():
+    lingering = (an_attachment("pv-old"), a_claim("old"), a_volume_of("old"))
 
     assert reasons(USER, a_node(), a_limit(1), *lingering, a_claim(), a_volume_of()) == [
         "too_many_volumes"
     ]
     assert reasons(USER, a_node(), a_limit(2), *lingering, a_claim(), a_volume_of()) == []
+
+
+def test_the_attachment_of_a_volume_goes_with_its_last_user():
+    there = (an_attachment("pv-one"), *used_on("node-a", "one"))
+    occupancy = occupancy_of(USER, a_node(), a_limit(1), *there, a_claim(), a_volume_of())
+
+    before = nodes_in(USER, occupancy)
+    occupancy.remove(row_of("shop/user-of-one", occupancy))
+
+    assert (before, nodes_in(USER, occupancy)) == ([], ["node-a"])
 
 
 def test_in_tree_ebs_volumes_count_for_the_ebs_driver():
