@@ -6,6 +6,7 @@ judged and what is not.
 """
 
 from engines.scheduling.context import ClusterContext, build_context
+from engines.scheduling.daemonsets import DaemonLoad, daemon_loads, daemon_overhead
 from engines.scheduling.filters import can_run, feasible_nodes, why_not
 from engines.scheduling.messages import failure_message
 from engines.scheduling.occupancy import Occupancy
@@ -15,6 +16,7 @@ from engines.scheduling.scoring import Scorer, choose_node
 
 __all__ = [
     "ClusterContext",
+    "DaemonLoad",
     "Occupancy",
     "Preemption",
     "Refusal",
@@ -23,6 +25,8 @@ __all__ = [
     "build_context",
     "can_run",
     "choose_node",
+    "daemon_loads",
+    "daemon_overhead",
     "failure_message",
     "feasible_nodes",
     "kubernetes_text",
