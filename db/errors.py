@@ -29,6 +29,10 @@ class DatabaseFullError(DatabaseError):
     is_retryable = True
 
 
+class DatabaseDamagedError(DatabaseError):
+    """The file is no database, or its content is damaged."""
+
+
 class DatabaseConstraintError(DatabaseError):
     """A row breaks a rule of the schema (a CHECK, a foreign key, a unique key, append-only)."""
 

@@ -63,7 +63,7 @@ class RegionSpan(msgspec.Struct, frozen=True, kw_only=True):
     product_description: str
     series: int
     points: int
-    first_at: datetime
+    first_at: datetime  # to the hour
     last_at: datetime
 
 

@@ -26,7 +26,7 @@ def upgrade(
     engine: Engine, kind: Literal["sandbox", "real"], *, wait_seconds: float, target: str = "head"
 ) -> None:
     """Migrate to ``target`` and fix or check the kind of the database."""
-    with _only_process(engine, wait_seconds), engine.begin() as connection:
+    with _only_process(engine, wait_seconds) as connection:
         _refuse_newer(connection)
         _refuse_other_kind(connection, kind)
         command.upgrade(config_for(connection), target)
@@ -90,20 +90,18 @@ def _become(connection: Connection, kind: str) -> None:
 
 
 @contextmanager
-def _only_process(engine: Engine, wait_seconds: float) -> Iterator[None]:
-    """Hold the lock that keeps all other processes from migrating this database."""
+def _only_process(engine: Engine, wait_seconds: float) -> Iterator[Connection]:
+    """A transaction that no other process runs at the same time; its end lets go of the lock."""
     if engine.dialect.name == "sqlite":
         lock = Path(f"{engine.url.database}.migration-lock")
         with lock.open("a", encoding="ascii") as file:
             _wait_until(lambda: _try_file_lock(file.fileno()), wait_seconds)
-            yield  # closing the file lets go of the lock, and so does the death of the process
+            with engine.begin() as connection:
+                yield connection
     else:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with engine.begin() as connection:
             _wait_until(lambda: _try_advisory_lock(connection), wait_seconds)
-            try:
-                yield
-            finally:
-                connection.execute(text(f"SELECT pg_advisory_unlock({_ADVISORY_LOCK})"))
+            yield connection
 
 
 def _try_file_lock(descriptor: int) -> bool:
@@ -115,7 +113,8 @@ def _try_file_lock(descriptor: int) -> bool:
 
 
 def _try_advisory_lock(connection: Connection) -> bool:
-    return bool(connection.execute(text(f"SELECT pg_try_advisory_lock({_ADVISORY_LOCK})")).scalar())
+    query = text(f"SELECT pg_try_advisory_xact_lock({_ADVISORY_LOCK})")
+    return bool(connection.execute(query).scalar())
 
 
 def _wait_until(is_ours: Callable[[], bool], wait_seconds: float) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.errors import (
     DatabaseConstraintError,
+    DatabaseDamagedError,
     DatabaseError,
     DatabaseFullError,
     DatabaseLockedError,
@@ -16,6 +17,7 @@ from db.errors import (
 
 _LOCKED_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock_timeout
 _FULL_STATES = {"53100"}  # disk_full
+_DAMAGED_STATES = {"XX001", "XX002"}  # data_corrupted, index_corrupted
 _GONE_CLASSES = {"08", "57", "3D", "28"}  # connection, shutdown, no such database, login
 _CONSTRAINT_CLASS = "23"
 _APPEND_ONLY_STATE = "P0001"  # raise_exception: our own trigger
@@ -52,6 +54,8 @@ def _sqlite_kind(error: sqlite3.Error) -> type[DatabaseError]:
         sqlite3.SQLITE_CANTOPEN: DatabaseUnavailableError,
         sqlite3.SQLITE_IOERR: DatabaseUnavailableError,
         sqlite3.SQLITE_CONSTRAINT: DatabaseConstraintError,
+        sqlite3.SQLITE_NOTADB: DatabaseDamagedError,
+        sqlite3.SQLITE_CORRUPT: DatabaseDamagedError,
     }
     return by_code.get(code, DatabaseError)
 
@@ -65,6 +69,8 @@ def _postgresql_kind(error: psycopg.Error) -> type[DatabaseError]:
         return DatabaseLockedError
     if state in _FULL_STATES:
         return DatabaseFullError
+    if state in _DAMAGED_STATES:
+        return DatabaseDamagedError
     if state[:2] in _GONE_CLASSES or state.startswith("53"):
         return DatabaseUnavailableError
     if state[:2] == _CONSTRAINT_CLASS or state == _APPEND_ONLY_STATE:
@@ -84,6 +90,10 @@ _WORDS: dict[type[DatabaseError], tuple[str, str]] = {
     DatabaseUnavailableError: (
         "the database {place} cannot be reached: {cause}",
         "check that it runs and that DATABASE_URL is right, then try again",
+    ),
+    DatabaseDamagedError: (
+        "the database {place} cannot be read: {cause}",
+        "check that DATABASE_URL names the right file; if it does, restore a backup",
     ),
     DatabaseConstraintError: (
         "the database {place} refused a row: {cause}",

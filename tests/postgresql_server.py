@@ -77,9 +77,9 @@ class PostgresqlServer:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stop at once, cutting off whoever is connected."""
+        """Stop at once, as a crash would, cutting off whoever is connected."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # PostgreSQL's "fast shutdown"
+            self._process.send_signal(signal.SIGQUIT)  # PostgreSQL's "immediate shutdown"
             self._process.wait()
             self._process = None
 

@@ -57,6 +57,18 @@ def load(
     )
 
 
+def points_and_first_hour(reader: Reader) -> dict[_Place, tuple[int, int]]:
+    """How many points each region and product has, and the hour of the first (Unix seconds)."""
+    place = (PricePlace.region, PricePlace.product_description)
+    query = (
+        select(*place, func.sum(RegionHourPrice.points), func.min(RegionHourPrice.hour))
+        .join(RegionHourPrice, RegionHourPrice.place_id == PricePlace.id)
+        .group_by(*place)
+    )
+    rows = reader.connection.execute(query)
+    return {(region, product): (int(points), hour) for region, product, points, hour in rows}
+
+
 def add(
     tx: Transaction,
     series: Sequence[PriceSeries],

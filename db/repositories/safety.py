@@ -31,6 +31,9 @@ from engines.contracts.verdict import (
 
 ACTIVE_FOR = timedelta(hours=24)  # how long a violation counts as active
 
+LOOSENED_LIMITS = "loosened_limits"  # the exception of a cluster whose limits an admin loosened
+_TABLE_LIMITS = SafetyLimits()  # what the CHECKs of the tables say
+
 _Row = dict[str, Any]
 
 
@@ -62,16 +65,14 @@ def record_validation(
     validation = tx.connection.execute(
         insert(SafetyValidation).values(row).returning(SafetyValidation.id)
     ).scalar_one()
-    _add(tx, SafetyException, _exceptions(verdict, cluster_id, at), validation)
-    _add(
-        tx,
-        SafetyViolation,
-        [_violation(one, cluster_id, at) for one in verdict.violations],
-        validation,
-    )
-    _add(tx, PoolAllocation, [_pool(one, verdict) for one in verdict.pools], validation)
-    if verdict.zones:
-        _add(tx, AzDistribution, [_zones(verdict)], validation)
+    violations = [_violation(one, cluster_id, at) for one in verdict.violations]
+    pools = [_pool(one, verdict) for one in verdict.pools]
+    zones = [_zones(verdict)] if verdict.zones else []
+    exceptions = _exceptions(verdict, [*violations, *pools, *zones], cluster_id, at)
+    _add(tx, SafetyException, exceptions, validation)
+    _add(tx, SafetyViolation, violations, validation)
+    _add(tx, PoolAllocation, pools, validation)
+    _add(tx, AzDistribution, zones, validation)
     return validation
 
 
@@ -105,11 +106,14 @@ def _add(tx: Transaction, model: type[Base], rows: Sequence[_Row], validation: i
         tx.connection.execute(insert(model), [{**row, "validation_id": validation} for row in rows])
 
 
-def _exceptions(verdict: SafetyVerdict, cluster_id: str, at: datetime) -> list[_Row]:
-    named = {one.exception_id for one in verdict.violations if one.exception_id is not None}
+def _exceptions(
+    verdict: SafetyVerdict, rows: Sequence[_Row], cluster_id: str, at: datetime
+) -> list[_Row]:
+    """What the verdict names, and what the rows below it refer to."""
+    used = {row["exception_id"] for row in rows if row["exception_id"] is not None}
     return [
         {"exception_id": name, "cluster_id": cluster_id, "recorded_at": at}
-        for name in sorted(named | set(verdict.exceptions))
+        for name in sorted(used | set(verdict.exceptions))
     ]
 
 
@@ -132,9 +136,11 @@ def _violation(violation: Violation, cluster_id: str, at: datetime) -> _Row:
 def _pool(pool: PoolShare, verdict: SafetyVerdict) -> _Row:
     subject = f"{pool.instance_type}/{pool.availability_zone}"
     blame = _blame(verdict, SafetyLayer.POOL_CONCENTRATION, subject)
+    kind = _kind(verdict, blame) if pool.decided else "observed"
+    is_beyond = pool.share > _TABLE_LIMITS.max_pool_share
     return {
-        "kind": _kind(verdict, blame) if pool.decided else "observed",
-        "exception_id": None if blame is None else blame.exception_id,
+        "kind": kind,
+        "exception_id": _exception(blame, is_loosened=kind == "decided" and is_beyond),
         "instance_type": pool.instance_type,
         "availability_zone": pool.availability_zone,
         "nodes": pool.nodes,
@@ -145,27 +151,34 @@ def _pool(pool: PoolShare, verdict: SafetyVerdict) -> _Row:
 
 def _zones(verdict: SafetyVerdict) -> _Row:
     blame = _blame(verdict, SafetyLayer.AZ_DISTRIBUTION, None)
+    kind = _kind(verdict, blame)
+    is_beyond = len(verdict.zones) < _TABLE_LIMITS.min_availability_zones
     return {
-        "kind": _kind(verdict, blame),
-        "exception_id": None if blame is None else blame.exception_id,
+        "kind": kind,
+        "exception_id": _exception(blame, is_loosened=kind == "decided" and is_beyond),
         "zone_count": len(verdict.zones),
         "zones": verdict.zones,
     }
 
 
-def _blame(verdict: SafetyVerdict, layer: SafetyLayer, subject: str | None) -> Violation | None:
+def _blame(verdict: SafetyVerdict, layer: SafetyLayer, subject: str | None) -> list[Violation]:
     """What the verdict has against the subject (None: against anything) in that layer."""
-    found = (
+    return [
         one for one in verdict.violations if one.layer == layer and subject in (None, one.subject)
-    )
-    return next(found, None)
+    ]
 
 
-def _kind(verdict: SafetyVerdict, blame: Violation | None) -> str:
+def _kind(verdict: SafetyVerdict, blame: Sequence[Violation]) -> str:
     """Decided is what an accepted plan adds; what it found and did not worsen is observed."""
-    if blame is not None and blame.inherited:
+    if any(one.inherited for one in blame):
         return "observed"
     return "decided" if verdict.action_taken is VerdictAction.APPROVED else "proposed"
+
+
+def _exception(blame: Sequence[Violation], *, is_loosened: bool) -> str | None:
+    """The exception that lets a row pass the tables' own limits; None: it needs none."""
+    named = (one.exception_id for one in blame if one.exception_id is not None)
+    return next(named, LOOSENED_LIMITS if is_loosened else None)
 
 
 def _recorded(row: RowMapping) -> RecordedViolation:

@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from db.bulk import upsert
 from db.errors import RecordNotFoundError
@@ -22,24 +22,18 @@ _LEVEL = 1  # Kubernetes JSON shrinks to about a tenth at every level; 1 is seve
 def save_document(tx: Transaction, kind: DocumentKind, document: bytes, *, at: datetime) -> str:
     """Store a document unless it is stored already; its digest (SHA-256, hex) finds it again."""
     digest = hashlib.sha256(document).hexdigest()
-    known = select(Snapshot.digest).where(Snapshot.digest == digest)
-    is_known = tx.connection.execute(known).scalar_one_or_none() is not None
-    new = upsert(tx, Snapshot)
-    used = new.on_conflict_do_update(
-        index_elements=[Snapshot.digest], set_={"last_used_at": new.excluded.last_used_at}
-    )
-    tx.connection.execute(
-        used,
-        {
+    used = update(Snapshot).where(Snapshot.digest == digest).values(last_used_at=at)
+    if tx.connection.execute(used).rowcount == 0:
+        row = {
             "digest": digest,
             "kind": kind,
             "compression": _COMPRESSION,
-            "payload": b"" if is_known else zlib.compress(document, _LEVEL),
+            "payload": zlib.compress(document, _LEVEL),
             "size_bytes": len(document),
             "created_at": at,
             "last_used_at": at,
-        },
-    )
+        }
+        tx.connection.execute(upsert(tx, Snapshot).values(row).on_conflict_do_nothing())
     return digest
 
 

@@ -6,13 +6,14 @@ what was recognised stays true.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, and_, case, cast, func, or_, select, update
 
 from db.bulk import Integers, insert_columns, read_columns, read_texts, staged
 from db.models.base import table_of
@@ -31,7 +32,8 @@ _END_OF_TIME = datetime(2242, 1, 1, tzinfo=UTC)
 def save_history(tx: Transaction, history: SpotPriceHistory) -> Stored:
     """Store change points; a known point whose price differs takes the saved price."""
     data_versions.bump(tx, DataKind.SPOT_PRICES)  # first: writers of prices take turns here
-    if not len(history.timestamps):
+    history = _without_empty_series(history)
+    if not history.series:
         return Stored(new=0, known=0)
     ids = price_series.intern(tx, history.series)
     points = _in_key_order(history, ids)
@@ -105,31 +107,21 @@ def choices(reader: Reader) -> PriceChoices:
 
 
 def spans(reader: Reader) -> tuple[RegionSpan, ...]:
-    """What is stored, by region and product."""
-    query = (
-        select(
-            SpotPriceSeries.region,
-            SpotPriceSeries.product_description,
-            func.count(SpotPriceSeries.id.distinct()),
-            func.count(),
-            func.min(SpotPrice.timestamp),
-            func.max(SpotPrice.timestamp),
-        )
-        .join(SpotPrice, SpotPrice.series_id == SpotPriceSeries.id)
-        .group_by(SpotPriceSeries.region, SpotPriceSeries.product_description)
-    )
+    """What is stored, by region and product, from what is kept with series and region-hours."""
+    place = (SpotPriceSeries.region, SpotPriceSeries.product_description)
+    last = cast(func.max(SpotPriceSeries.last_timestamp), BigInteger)
+    query = select(*place, func.count(), last).group_by(*place)
+    points = region_hours.points_and_first_hour(reader)
     return tuple(
         RegionSpan(
             region=region,
             product_description=product,
             series=series,
-            points=points,
-            first_at=datetime.fromtimestamp(first, UTC),
-            last_at=datetime.fromtimestamp(last, UTC),
+            points=points[region, product][0],
+            first_at=datetime.fromtimestamp(points[region, product][1], UTC),
+            last_at=datetime.fromtimestamp(last_timestamp, UTC),
         )
-        for region, product, series, points, first, last in sorted(
-            reader.connection.execute(query)
-        )
+        for region, product, series, last_timestamp in sorted(reader.connection.execute(query))
     )
 
 
@@ -180,6 +172,17 @@ class _Points:
         }
 
 
+def _without_empty_series(history: SpotPriceHistory) -> SpotPriceHistory:
+    has_points = np.diff(history.starts) > 0
+    if has_points.all():
+        return history
+    return replace(
+        history,
+        series=tuple(compress(history.series, has_points)),
+        starts=history.starts[np.append(has_points, True)],
+    )
+
+
 def _in_key_order(history: SpotPriceHistory, ids: Integers) -> _Points:
     series = np.repeat(np.arange(len(ids)), np.diff(history.starts))
     keys = _keys(ids[series], history.timestamps)
@@ -194,11 +197,10 @@ def _keys(series_ids: Integers, timestamps: Integers) -> Integers:
 
 
 def _spans(history: SpotPriceHistory, ids: Integers) -> Mapping[str, Integers]:
-    """For each series that has points: when the first and last of them were, and the last price."""
-    has_points = np.diff(history.starts) > 0
-    first, last = history.starts[:-1][has_points], history.starts[1:][has_points] - 1
+    """For each series, when its first and last points were, and the last price."""
+    first, last = history.starts[:-1], history.starts[1:] - 1
     return {
-        "series_id": ids[has_points],
+        "series_id": ids,
         "first": history.timestamps[first],
         "last": history.timestamps[last],
         "last_micro_usd": history.micro_usd[last],
