@@ -1,7 +1,6 @@
 """Moving pods about: what stays true of an occupancy, whatever is placed, removed or closed.
 
-The clusters are made by hypothesis from a few words, so that rules meet: two zones and three
-nodes, pods that spread, attract, repel, take ports, volumes and extended resources.
+The clusters are made by hypothesis from a few words, so that rules meet.
 """
 
 from typing import Any
@@ -12,116 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.scheduling import Occupancy, build_context, can_run, feasible_nodes, why_not
-from tests.builders import a_cluster, a_node, a_pod, an_object
-from tests.engines.scheduling_questions import (
-    a_claim,
-    a_volume_of,
-    nodes_in,
-    occupancy_of,
-    row_of,
-    with_claims,
-    zone_terms,
-)
+from tests.builders import a_cluster, a_node, a_pod
+from tests.engines.scheduling_clusters import NODES, clusters, objects_of, pods
+from tests.engines.scheduling_questions import nodes_in, occupancy_of, row_of
 
 ZONE = "topology.kubernetes.io/zone"
-HOST = "kubernetes.io/hostname"
-APPS = ("web", "db")
-NODES = (
-    a_node(cpu=2, labels={"disk": "ssd"}),
-    a_node("node-b", zone="us-east-1b", taints=("gpu:NoSchedule",)),
-    a_node("node-c", zone="us-east-1b", unschedulable=True),
-    a_node("node-d", labels={ZONE: None}, max_pods=2),
-)
-CLAIMS = (
-    a_claim("one"),
-    a_volume_of("one", nodeAffinity=zone_terms("us-east-1b")),
-    a_claim("two", accessModes=["ReadWriteOncePod"]),
-    a_volume_of("two"),
-    an_object(
-        "CSINode",
-        {
-            "metadata": {"name": "node-a"},
-            "spec": {
-                "drivers": [
-                    {"name": "ebs.csi.aws.com", "nodeID": "i-1", "allocatable": {"count": 1}}
-                ]
-            },
-        },
-    ),
-)
 
-apps = st.sampled_from(APPS)
-keys = st.sampled_from((ZONE, HOST))
-
-
-def a_selector(app: str) -> dict[str, Any]:
-    return {"matchLabels": {"app": app}}
-
-
-def hard(terms: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"requiredDuringSchedulingIgnoredDuringExecution": terms}
-
-
-terms = st.builds(
-    lambda app, key: {"topologyKey": key, "labelSelector": a_selector(app)}, apps, keys
-)
-constraints = st.builds(
-    lambda app, key, skew, honour: {
-        "maxSkew": skew,
-        "topologyKey": key,
-        "whenUnsatisfiable": "DoNotSchedule",
-        "labelSelector": a_selector(app),
-        "nodeTaintsPolicy": honour,
-    },
-    apps,
-    keys,
-    st.integers(1, 2),
-    st.sampled_from(("Honor", "Ignore")),
-)
-specs = st.fixed_dictionaries(
-    {},
-    optional={
-        "podAffinity": st.lists(terms, max_size=2).map(hard),
-        "podAntiAffinity": st.lists(terms, max_size=1).map(hard),
-        "topologySpreadConstraints": st.lists(constraints, max_size=2),
-        "nodeSelector": st.just({"disk": "ssd"}),
-        "tolerations": st.sampled_from(([{"operator": "Exists"}], [{"key": "gpu"}])),
-        "ports": st.sampled_from(([{"hostPort": 80}], [{"hostPort": 80, "hostIP": "10.0.0.1"}])),
-        "claims": st.sampled_from((("one",), ("two",), ("one", "two"))),
-    },
-)
-pods = st.tuples(
-    apps,
-    specs,
-    st.sampled_from((0, 0.5, 1)),
-    st.sampled_from(("", "", "node-a", "node-b", "node-c", "node-d")),
-    st.booleans(),
-)
-
-
-def made(number: int, drawn: tuple[str, dict[str, Any], float, str, bool]) -> Any:
-    """A pod from the drawn words."""
-    app, words, cpu, on, is_leaving = drawn
-    spec = dict(words)
-    affinity = {key: spec.pop(key) for key in ("podAffinity", "podAntiAffinity") if key in spec}
-    requests = {"cpu": str(cpu), "memory": "1Gi"}
-    container = {
-        "name": "c",
-        "ports": spec.pop("ports", []),
-        "resources": {"requests": requests if cpu else {}},
-    }
-    spec |= {
-        "affinity": affinity,
-        "containers": [container],
-        **with_claims(*spec.pop("claims", ())),
-    }
-    leaving = {"deletionTimestamp": "2026-08-03T12:00:00Z"} if is_leaving else {}
-    return a_pod(f"p{number}", on=on, labels={"app": app}, spec=spec, metadata=leaving)
-
-
-clusters = st.lists(pods, min_size=2, max_size=7).map(
-    lambda drawn: a_cluster(*NODES, *CLAIMS, *(made(n, one) for n, one in enumerate(drawn)))
-)
 moves = st.lists(
     st.tuples(
         st.sampled_from(("place", "remove", "cordon", "uncordon", "take_away", "add")),
@@ -210,7 +105,7 @@ def test_a_copy_goes_its_own_way(cluster, script):
 @settings(max_examples=50, deadline=None)
 @given(drawn=st.lists(pods, min_size=2, max_size=6), shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(drawn, shuffled):
-    objects = [*NODES, *CLAIMS, *(made(n, one) for n, one in enumerate(drawn))]
+    objects = objects_of(drawn)
     another_order = objects.copy()
     shuffled.shuffle(another_order)
 
@@ -242,7 +137,7 @@ def test_a_node_that_is_taken_away_takes_its_pods_and_its_domain_along():
         "maxSkew": 1,
         "topologyKey": ZONE,
         "whenUnsatisfiable": "DoNotSchedule",
-        "labelSelector": a_selector("web"),
+        "labelSelector": {"matchLabels": {"app": "web"}},
     }
     pod = a_pod("new", spec={"topologySpreadConstraints": [constraint]})
     occupancy = occupancy_of(
