@@ -116,6 +116,31 @@ class TestVerdict:
         assert verdict.message.startswith("layer 1 is not met: the plan adds pool m5.xlarge")
         assert verdict.message.endswith("(and 1 more)")
 
+    def test_the_message_of_a_single_breach_is_told_alone(self):
+        verdict = judged(three_zones(), drain("od-c0"))
+
+        assert verdict.message == f"layer 2 is not met: {verdict.violations[0].message}"
+
+    def test_zones_pools_and_violations_stand_in_the_order_of_their_names(self):
+        """The first node stands in zone c, the last in zone a; no risk is known."""
+        nodes = [*on_demand_in([A, B, C], 9), spot("aa", C), spot("zz", A, "m5a.xlarge")]
+
+        verdict = judged(nodes, launch("s2", B), launch("s1", A), risks={})
+
+        assert [zone.availability_zone for zone in verdict.zones] == [A, B, C]
+        assert [(pool.instance_type, pool.availability_zone) for pool in verdict.pools] == [
+            ("m5.xlarge", A),
+            ("m5.xlarge", B),
+            ("m5.xlarge", C),
+            ("m5a.xlarge", A),
+        ]
+        assert [one.subject for one in verdict.violations] == [
+            "m5.xlarge/us-east-1a",
+            "m5.xlarge/us-east-1b",
+            "m5.xlarge/us-east-1c",
+            "m5a.xlarge/us-east-1a",
+        ]
+
     def test_the_shares_are_those_that_the_plan_leaves(self):
         """4 nodes and one Spot instance: zones a 3/5, b 1/5, c 1/5; on-demand 3/5."""
         nodes = [*on_demand_in([A, B, C]), spot("sp", A)]
@@ -227,7 +252,8 @@ class TestRisk:
     def test_an_unsafe_pool_that_the_plan_empties_is_not_mentioned(self):
         nodes = [*on_demand_in([A, B, C], 2), spot("sp")]
 
-        assert judged(nodes, drain("sp"), risks={}).violations == ()
+        plan = [launch_on_demand("s1"), wait("s1"), drain("sp")]
+        assert judged(nodes, *plan, risks={}).violations == ()
 
     def test_on_demand_capacity_has_no_risk(self):
         assert judged(on_demand_in([A, B, C]), launch_on_demand("s1"), risks={}).is_safe
@@ -615,8 +641,12 @@ class TestInterruption:
         )
 
         assert verdict.is_safe
-        assert (3, "m5.xlarge/us-east-1a", "interruption") in passed(verdict)
-        assert "interruption" in verdict.exceptions
+        assert passed(verdict) == [
+            (2, "cluster", "inherited"),
+            (3, "m5.xlarge/us-east-1a", "instances_joining"),
+            (3, "m5.xlarge/us-east-1a", "interruption"),
+        ]
+        assert verdict.exceptions == ("instances_joining", "interruption")
 
     def test_the_same_plan_for_no_declared_purpose_is_rejected(self):
         verdict = judged(self.NODES, launch("s1"), launch("s2"), nodes_under_notice=self.NOTICE)
