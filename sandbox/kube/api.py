@@ -119,8 +119,10 @@ def _version_of(path: str) -> str:
 
 
 def _is_misplaced(call: Call) -> bool:
-    """POST on a single object."""
-    return call.wanted.verb == "create" and bool(call.wanted.name)
+    """POST on a single object, PATCH on a collection."""
+    if call.wanted.name:
+        return call.wanted.verb == "create"
+    return call.wanted.verb in ("get", "update", "patch", "delete")
 
 
 def _written(

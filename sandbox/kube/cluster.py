@@ -24,6 +24,7 @@ from sandbox.kube.objects import Obj, clone
 from sandbox.kube.placement import place_by_rules
 from sandbox.kube.rbac import Gate
 from sandbox.kube.resources import NAMESPACES, NODES, PODS, RESOURCES
+from sandbox.kube.store import Change
 from sandbox.kube.world import Place, Settings, Usage, World
 
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -78,6 +79,7 @@ class Cluster:
             GarbageCollector,
         ):
             controller(self.world)
+        self.world.store.listeners.append(self._wake_watches)
         self._compact_later(0)
         with clock.lock:
             for name in _NAMESPACES:
@@ -120,6 +122,9 @@ class Cluster:
         """Forgets all history up to now: older pages and watches get 410."""
         with self.world.clock.lock:
             self.world.store.compact(self.world.store.revision)
+
+    def _wake_watches(self, change: Change) -> None:
+        self.world.clock.changed.notify_all()
 
     def _make_ready(self, name: str) -> None:
         node = self.world.store.get(NODES, None, name)

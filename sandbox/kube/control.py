@@ -54,8 +54,7 @@ def _change(cluster: Cluster, what: str, body: bytes) -> Response:
     elif what == "faults":
         cluster.faults.set(msgspec.json.decode(body, type=list[Fault]))
     elif what == "metrics":
-        with cluster.world.clock.lock:
-            metrics.set_mode(cluster.world, msgspec.json.decode(body, type=_Metrics).mode)
+        metrics.set_mode(cluster.world, msgspec.json.decode(body, type=_Metrics).mode)
     elif what == "controllers":
         cluster.world.paused = msgspec.json.decode(body, type=_Controllers).paused
     elif what == "tokens":

@@ -36,11 +36,12 @@ def set_mode(world: World, mode: str) -> None:
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}")
-    world.metrics = mode
-    if mode == "died":
-        world.clock.after(_NOTICED_SECONDS, lambda: _notice_death(world))
-    else:
-        _register(world)
+    with world.clock.lock:
+        world.metrics = mode
+        if mode == "died":
+            world.clock.after(_NOTICED_SECONDS, lambda: _notice_death(world))
+        else:
+            _register(world)
 
 
 def _notice_death(world: World) -> None:

@@ -23,7 +23,7 @@ class GarbageCollector:
         clock = self._world.clock
         if change.kind == "DELETED":
             if change.resource.kind not in ("Event", "Pod", "Node"):
-                clock.after(_DELAY_SECONDS, lambda: self._collect(change.obj))
+                clock.after(_DELAY_SECONDS, lambda: self._collect(change.obj, "Background"))
             return
         if not is_terminating(change.obj):
             return
@@ -43,10 +43,10 @@ class GarbageCollector:
             if any(one["uid"] == uid for one in obj["metadata"].get("ownerReferences") or ())
         ]
 
-    def _collect(self, owner: Obj) -> None:
+    def _collect(self, owner: Obj, policy: str) -> None:
         for resource, obj in self._dependents(owner):
             if not is_terminating(obj):
-                deletion.delete(self._world, resource, obj, DeleteOptions(policy="Background"))
+                deletion.delete(self._world, resource, obj, DeleteOptions(policy=policy))
 
     def _finalize(self, resource: Resource, owner: Obj) -> None:
         """Lets go of the dependents, or deletes them and waits, then removes the finalizer."""
@@ -59,7 +59,7 @@ class GarbageCollector:
             for kind, obj in dependents:
                 self._release(kind, obj, current["metadata"]["uid"])
         elif dependents:
-            self._collect(current)
+            self._collect(current, "Foreground")
             again = _NAMESPACE_SECONDS
             self._world.clock.after(again, lambda: self._finalize(resource, current))
             return
@@ -70,8 +70,10 @@ class GarbageCollector:
 
     def _release(self, resource: Resource, obj: Obj, uid: str) -> None:
         freed: Obj = clone(obj)
-        references = freed["metadata"]["ownerReferences"]
-        freed["metadata"]["ownerReferences"] = [one for one in references if one["uid"] != uid]
+        references = freed["metadata"].pop("ownerReferences")
+        others = [one for one in references if one["uid"] != uid]
+        if others:
+            freed["metadata"]["ownerReferences"] = others
         self._world.store.put(resource, freed)
 
     def _empty(self, namespace: str) -> None:
