@@ -6,6 +6,7 @@ import typer
 
 from commands import market
 from commands.database import database
+from commands.decide import analyze_command, decide_command, decision, decisions, schema_command
 from commands.health import health
 from commands.output import run
 
@@ -17,6 +18,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command(
+    "analyze",
+    epilog="Example: python cli.py analyze --dump cluster.json --prices spot.csv.gz "
+    "--on-demand on-demand.csv --advisor spot-advisor-data.json",
+)(analyze_command)
+app.command("decide", epilog="Example: python cli.py decide spot_optimize < request.json")(
+    decide_command
+)
+app.command("schema", epilog="Example: python cli.py schema spot_optimize")(schema_command)
+app.add_typer(decisions, name="decisions")
+app.add_typer(decision, name="decision")
 app.add_typer(market.prices, name="prices")
 app.add_typer(market.advisor, name="advisor")
 app.add_typer(market.on_demand, name="on-demand")

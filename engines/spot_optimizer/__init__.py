@@ -5,7 +5,8 @@ Start with ``engine.recommend_spot_pools``; docs/engines.md explains rules, code
 
 from engines.spot_optimizer.engine import NAME, VERSION, recommend_spot_pools
 from engines.spot_optimizer.parameters import SpotParameters
+from engines.spot_optimizer.safe_choices import choices_for
 
 PARAMETERS = SpotParameters
 
-__all__ = ["NAME", "PARAMETERS", "VERSION", "recommend_spot_pools"]
+__all__ = ["NAME", "PARAMETERS", "VERSION", "choices_for", "recommend_spot_pools"]

@@ -1,12 +1,21 @@
 """What screens show of decisions: pages of the log, one whole decision, the latest verdict."""
 
+import msgspec
+
 from db.records import DecisionFilter, DecisionPage, DecisionSummary, LoggedDecision
-from db.repositories import decisions
+from db.repositories import decisions, snapshots
 from db.session import Database
+from engines.contracts.state import DataSource
 
 __all__ = ["DecisionFilter", "DecisionPage", "DecisionSummary", "LoggedDecision"]
 
 _LOOK_BACK = 50  # decisions among which the newest one with a verdict is looked for
+
+
+class _Sources(msgspec.Struct):
+    """As much of a stored document as tells where it came from."""
+
+    sources: tuple[DataSource, ...] = ()
 
 
 def load_decision_page(
@@ -31,3 +40,22 @@ def load_latest_judged(database: Database, cluster_id: str) -> LoggedDecision | 
             if summary.action_taken is not None:
                 return decisions.get(reader, summary.id)
     return None
+
+
+def load_decision_sources(database: Database, decision_id: int) -> tuple[DataSource, ...]:
+    """What a decision rested on, each input with its age.
+
+    Raises ``RecordNotFoundError`` where its documents are no longer kept.
+    """
+    with database.reader() as reader:
+        logged = decisions.get(reader, decision_id)
+        documents = [
+            snapshots.load_document(reader, digest)
+            for digest in (logged.cluster_snapshot_digest, logged.market_snapshot_digest)
+            if digest is not None
+        ]
+    return tuple(
+        source
+        for document in documents
+        for source in msgspec.json.decode(document, type=_Sources).sources
+    )

@@ -1,7 +1,7 @@
 """What screens show of the market: filters, price lines, pools with their scores, Spot Advisor."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,19 +19,19 @@ from db.records import (
 )
 from db.repositories import advisor, heatmap, instance_types, on_demand, spot_prices
 from db.session import Database
-from engines import region_clock, risk
 from engines.contracts.pricing import (
     HOURS_PER_MONTH,
     LINUX_PRODUCT,
+    InstanceType,
     InterruptionBucket,
-    OnDemandPrice,
     OperatingSystem,
     PriceSeries,
-    to_micro_usd,
     to_usd,
 )
-from engines.contracts.state import DataSource
-from services.workflows.market_data import MarketData, load_market_data
+from engines.contracts.state import CurrentState, DataSource, compile_state
+from engines.pools import PoolFacts, assess_pools
+from engines.risk import operating_system_of
+from services.workflows.market_data import load_market_data
 
 __all__ = ["UNKNOWN_BUCKET", "UNKNOWN_SAVINGS", "Heatmap", "PriceChoices", "RegionSpan"]
 
@@ -78,7 +78,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     on_demand_usd_per_hour: Decimal | None
     saving: float | None  # 1 - Spot / on-demand, as a share; negative where Spot is dearer
     interruption_bucket: InterruptionBucket | None
-    variation: float | None  # coefficient of variation of the last 7 days
+    covered_seconds: int  # of the 7 days that volatility is measured over
     risk_score: float
     parts: RiskParts
     vcpu: int | None
@@ -156,21 +156,25 @@ def load_price_lines(database: Database, window: PriceWindow) -> tuple[PriceLine
 def load_pools(
     database: Database, *, region: str, at: datetime, product: str = LINUX_PRODUCT
 ) -> PoolTable:
-    """Every pool of a region with the price in force at ``at`` and its risk score then."""
-    system = risk.operating_system_of(product) or OperatingSystem.LINUX
+    """Every pool of a region that had a price by ``at``, with its risk score then."""
+    system = operating_system_of(product) or OperatingSystem.LINUX
     market = load_market_data(
         database, region=region, at=at, product=product, operating_system=system
     )
-    listed = {price.instance_type: price for price in market.on_demand}
-    buckets = {rate.instance_type: rate.interruption_bucket for rate in market.advisor}
-    window = risk.price_window(market.spot_prices, int(at.timestamp()))
-    scores = _scores(market, window, listed, buckets)
+    state = replace(
+        compile_state(CurrentState()),
+        spot_prices=market.spot_prices,
+        on_demand=market.on_demand,
+        advisor=market.advisor,
+    )
+    facts = assess_pools(state, region, at, product)
     return PoolTable(
         region=region,
         at=at,
         pools=tuple(
-            _pool(index, market, window, scores, listed, buckets)
-            for index in range(len(market.spot_prices.series))
+            _pool(one, one.micro_usd_per_hour, market.instance_types.get(one.instance_type))
+            for one in facts
+            if one.micro_usd_per_hour is not None
         ),
         sources=market.sources,
     )
@@ -235,59 +239,20 @@ def _comparison(pools: Sequence[Pool], base: Decimal) -> TypeComparison:
     )
 
 
-def _scores(
-    market: MarketData,
-    window: risk.PriceWindow,
-    listed: Mapping[str, OnDemandPrice],
-    buckets: Mapping[str, InterruptionBucket],
-) -> risk.RiskScores:
-    types = [series.instance_type for series in market.spot_prices.series]
-    calmness = region_clock.calmness(market.region, market.at)
-    on_demand_micro_usd = [
-        to_micro_usd(listed[name].hourly_price) if name in listed else risk.UNKNOWN
-        for name in types
-    ]
-    return risk.score_pools(
-        risk.RiskInputs(
-            interruption_bucket=risk.bucket_codes([buckets.get(name) for name in types]),
-            variation=window.variation,
-            spot_micro_usd=window.micro_usd,
-            on_demand_micro_usd=np.array(on_demand_micro_usd, np.int64),
-            calmness=np.full(len(types), calmness or 0.0),
-        )
-    )
-
-
-def _pool(
-    index: int,
-    market: MarketData,
-    window: risk.PriceWindow,
-    scores: risk.RiskScores,
-    listed: Mapping[str, OnDemandPrice],
-    buckets: Mapping[str, InterruptionBucket],
-) -> Pool:
-    series = market.spot_prices.series[index]
-    name = series.instance_type
-    price = to_usd(int(window.micro_usd[index]))
-    base = listed[name].hourly_price if name in listed else None
-    offered = market.instance_types.get(name)
-    variation = float(window.variation[index])
+def _pool(facts: PoolFacts, micro_usd: int, offered: InstanceType | None) -> Pool:
+    price = to_usd(micro_usd)
+    base = None if facts.on_demand is None else to_usd(facts.on_demand.micro_usd_per_hour)
     return Pool(
-        instance_type=name,
-        availability_zone=series.availability_zone,
+        instance_type=facts.instance_type,
+        availability_zone=facts.availability_zone,
         usd_per_hour=price,
-        priced_at=datetime.fromtimestamp(int(window.priced_at[index]), UTC),
+        priced_at=datetime.fromtimestamp(facts.priced_at or 0, UTC),
         on_demand_usd_per_hour=base,
         saving=None if base is None else float(1 - price / base),
-        interruption_bucket=buckets.get(name),
-        variation=None if np.isnan(variation) else variation,
-        risk_score=float(scores.score[index]),
-        parts=RiskParts(
-            public_rate=float(scores.public_rate[index]),
-            volatility=float(scores.volatility[index]),
-            gap=float(scores.gap[index]),
-            time=float(scores.time[index]),
-        ),
+        interruption_bucket=facts.bucket,
+        covered_seconds=facts.covered_seconds,
+        risk_score=facts.score,
+        parts=RiskParts(**facts.components._asdict()),
         vcpu=None if offered is None else offered.vcpu,
         memory_gib=None if offered is None else offered.memory_mib / 1024,
     )

@@ -1,0 +1,140 @@
+"""Decisions as tables for people: what was looked at, what is advised, and what safety says."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from commands.output import note, print_facts, print_table
+from engines.contracts.results import DecisionResponse, DecisionStatus, Subject
+from engines.contracts.verdict import SafetyVerdict
+from services.workflows.analyze import Analysis
+
+MOST_ROWS = 20  # of one table; `--format json` has all of them
+
+
+def show_analysis(analysis: Analysis) -> None:
+    """The whole offline look."""
+    print_table(
+        f"Looked at, judged as of {analysis.generated_at:%Y-%m-%d %H:%M} UTC",
+        ("kind", "count", "age", "file"),
+        [
+            (one.kind + (" (ignored)" if one.is_ignored else ""), one.count, age(one.age), one.path)
+            for one in analysis.inputs
+        ],
+    )
+    summary = analysis.cluster
+    print_facts(
+        "\nCluster",
+        [
+            ("nodes", summary.node_count),
+            ("of them Spot / on-demand", f"{summary.spot_count} / {summary.on_demand_count}"),
+            ("pods", summary.pod_count),
+            ("allocatable vCPU", round(summary.total_cpu, 2)),
+            ("allocatable memory, GiB", round(summary.total_memory, 2)),
+            ("cost, USD/hour", round(summary.current_cost_per_hour, 4)),
+            ("nodes without a known price", len(summary.unpriced_nodes)),
+        ],
+    )
+    for decision in analysis.decisions:
+        show_response(decision)
+
+
+def show_response(response: DecisionResponse) -> None:
+    """One decision."""
+    facts: list[tuple[str, object]] = [("status", response.status)]
+    if response.status is DecisionStatus.REFUSED:
+        facts += [("reason", response.reason), ("", response.message)]
+    else:
+        facts += [
+            ("estimated savings, USD/month", round(response.estimated_savings, 2)),
+            ("confidence", round(response.confidence_score, 2)),
+            ("steps of the plan", len(response.execution_plan)),
+        ]
+    title = f"\n{response.decision_type} by {response.engine.name} {response.engine.version}"
+    print_facts(title, facts)
+    _show_recommendations(response)
+    _show_skipped(response)
+    if response.safety is not None:
+        _show_verdict(response.safety)
+    for warning in response.warnings:
+        note(f"warning: {warning.message}")
+
+
+def age(seconds: float | None) -> str:
+    """How old something is, in the largest unit that makes sense; ``-`` for not known."""
+    if seconds is None:
+        return "-"
+    if seconds < 0:
+        return f"{age(-seconds)} later"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def name_of(subject: Subject) -> str:
+    """A subject in as few words as identify it."""
+    if subject.instance_type:
+        return "/".join(part for part in (subject.instance_type, subject.availability_zone) if part)
+    parts = (subject.namespace, subject.name, subject.container)
+    named = "/".join(part for part in parts if part)
+    return named or subject.node or subject.instance_id or subject.volume_id or subject.kind
+
+
+def _show_recommendations(response: DecisionResponse) -> None:
+    rows = [
+        (one.action, name_of(one.subject), round(one.savings_usd_month, 2), one.reason)
+        for one in islice(response.recommendations, MOST_ROWS)
+    ]
+    if rows:
+        title = f"\n{_part(rows, len(response.recommendations))} recommendations"
+        print_table(title, ("action", "subject", "USD/month", "why"), rows)
+
+
+def _show_skipped(response: DecisionResponse) -> None:
+    """Reasons with how many they kept out, and one example each."""
+    if not response.skipped:
+        return
+    counts = Counter(one.reason for one in response.skipped)
+    first = {one.reason: one for one in reversed(response.skipped)}
+    print_table(
+        f"\n{len(response.skipped)} without advice, by reason",
+        ("reason", "count", "for example"),
+        [
+            (reason, count, f"{name_of(first[reason].subject)}: {first[reason].message}")
+            for reason, count in counts.most_common()
+        ],
+    )
+
+
+def _show_verdict(verdict: SafetyVerdict) -> None:
+    print_facts(
+        "\nSafety",
+        [("verdict", verdict.action_taken), ("", verdict.message)],
+    )
+    rows = [
+        (one.layer.value, one.severity, one.subject, f"{one.measured:.3f}", f"{one.limit:.3f}")
+        for one in islice(verdict.violations, MOST_ROWS)
+    ]
+    if rows:
+        title = f"\n{_part(rows, len(verdict.violations))} limits not met"
+        print_table(title, ("layer", "severity", "subject", "measured", "limit"), rows)
+    if verdict.alternative:
+        print_table(
+            "\nSafe alternative",
+            ("instance type", "zone", "bought as", "count", "USD/hour each"),
+            [
+                (
+                    one.instance_type,
+                    one.availability_zone,
+                    one.capacity_type,
+                    one.count,
+                    one.usd_per_hour,
+                )
+                for one in verdict.alternative
+            ],
+        )
+
+
+def _part(shown: Sequence[object], total: int) -> str:
+    return str(total) if len(shown) == total else f"{len(shown)} of {total}"

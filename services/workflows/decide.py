@@ -1,0 +1,117 @@
+"""One decision, judged: the engine answers, the safety layers have the last word.
+
+Everything that decides passes here: a click, a command, a schedule. No database, no clock of its
+own but the one that measures how long it took.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from engines import spot_optimizer
+from engines.contracts.requests import DecisionRequest, convert_part
+from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
+from engines.contracts.verdict import Circumstances, SafetyLimits, SafetyVerdict, VerdictAction
+from engines.pools import pool_scores
+from engines.safety import Choices, Judgement, judge_or_replace, judge_plan
+from services.errors import InvalidInputError
+from services.metrics import (
+    DECISION_SECONDS,
+    DECISIONS,
+    SAFE_ALTERNATIVES,
+    SAFETY_VALIDATIONS,
+    SAFETY_VIOLATIONS,
+)
+
+
+class Engine(NamedTuple):
+    """A decision engine as the product calls it.
+
+    ``choices`` says what a safe alternative to the engine's plan may be made of.
+    """
+
+    name: str
+    parameters: type[msgspec.Struct]
+    decide: Callable[[DecisionRequest], DecisionResponse]
+    choices: Callable[[DecisionRequest], Choices]
+
+
+ENGINES: Mapping[DecisionType, Engine] = {
+    DecisionType.SPOT_OPTIMIZE: Engine(
+        name=spot_optimizer.NAME,
+        parameters=spot_optimizer.PARAMETERS,
+        decide=spot_optimizer.recommend_spot_pools,
+        choices=spot_optimizer.choices_for,
+    ),
+}
+"""The built-in engine of each decision type that this version has."""
+
+
+def engine_for(decision_type: DecisionType) -> Engine:
+    """The engine of a decision type; InvalidInputError where this version has none."""
+    engine = ENGINES.get(decision_type)
+    if engine is None:
+        raise InvalidInputError(
+            "decision type",
+            f"this version has no engine for {decision_type}",
+            next_step=f"it has {', '.join(sorted(ENGINES))}",
+        )
+    return engine
+
+
+def decide(request: DecisionRequest) -> DecisionResponse:
+    """Ask the engine and have its plan judged; ``safety`` of the answer is always set here.
+
+    A plan that fails is answered together with its safe alternative, where there is one. Raises
+    InvalidInputError for a parameter, a limit or a decision type that cannot be used.
+    """
+    engine = engine_for(request.decision_type)
+    limits = limits_of(request)
+    with DECISION_SECONDS.labels(request.decision_type).time():
+        response = engine.decide(request)
+        if response.status is DecisionStatus.OK:
+            response = _judged(request, engine, response, limits)
+    DECISIONS.labels(request.decision_type, response.status).inc()
+    return response
+
+
+def limits_of(request: DecisionRequest) -> SafetyLimits:
+    """The safety limits that a request comes with; the documented defaults where it is silent."""
+    limits = convert_part(request.constraints, SafetyLimits, "constraints")
+    if request.requirements.get("allow_small_cluster_exception") is True:
+        return msgspec.structs.replace(limits, allow_small_cluster_exception=True)
+    return limits
+
+
+def _judged(
+    request: DecisionRequest, engine: Engine, response: DecisionResponse, limits: SafetyLimits
+) -> DecisionResponse:
+    """The answer with its verdict; an alternative is only sought for a plan that fails."""
+    state, plan = request.current_state, response.execution_plan
+    scores, circumstances = pool_scores(state, request.now), _circumstances(request)
+    judgement = Judgement(verdict=judge_plan(state, plan, limits, scores, circumstances))
+    if not judgement.verdict.is_safe:
+        choices = engine.choices(request)
+        judgement = judge_or_replace(state, plan, limits, scores, choices, circumstances)
+    _count(judgement.verdict)
+    return msgspec.structs.replace(
+        response,
+        safety=judgement.verdict,
+        alternative_plan=judgement.plan,
+        alternative_safety=judgement.alternative_verdict,
+    )
+
+
+def _circumstances(request: DecisionRequest) -> Circumstances:
+    """Nodes under notice are no capacity for the judge either."""
+    under_notice = request.requirements.get("nodes_under_notice", ())
+    return Circumstances(nodes_under_notice=frozenset(under_notice))
+
+
+def _count(verdict: SafetyVerdict) -> None:
+    SAFETY_VALIDATIONS.labels(verdict.action_taken).inc()
+    for violation in verdict.violations:
+        SAFETY_VIOLATIONS.labels(str(violation.layer.value), violation.severity).inc()
+    if verdict.action_taken is VerdictAction.SAFE_ALTERNATIVE_CREATED:
+        SAFE_ALTERNATIVES.inc()
