@@ -7,7 +7,7 @@ about something else than nodes are kept.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
@@ -73,11 +73,13 @@ class Choices:
 
     ``problem`` holds what can be bought and what is required; its limits and staying nodes are
     not looked at. ``present`` says of each node, by name, what it gives and costs if it is kept;
-    a node that is not in it cannot be kept where the plan removes it.
+    a node that is not in it cannot be kept where the plan removes it. What such a node gives to
+    the required pods where it stays is in ``usable``, else its allocatable less its DaemonSets.
     """
 
     problem: AllocationProblem
     present: Mapping[str, Offering]
+    usable: Mapping[str, Capacity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +199,7 @@ def _allocation(
     problem = msgspec.structs.replace(
         choices.problem,
         offerings=(*new, *intent.keepable(choices.present)),
-        staying=_staying_nodes(intent, choices.present),
+        staying=_staying_nodes(intent, choices),
         least_allocatable=_least_allocatable(intent, limits),
         limits=limits,
         layers=ALL_LAYERS,
@@ -228,7 +230,7 @@ def _least_allocatable(intent: _Intent, limits: SafetyLimits) -> Capacity:
     return Capacity(cpu_millicores, memory_bytes)
 
 
-def _staying_nodes(intent: _Intent, present: Mapping[str, Offering]) -> tuple[StayingNodes, ...]:
+def _staying_nodes(intent: _Intent, choices: Choices) -> tuple[StayingNodes, ...]:
     """What is capacity after the plan, one entry for each kind of node."""
     table = intent.state.cluster.nodes
     rooms = _rooms(intent.state)
@@ -240,9 +242,10 @@ def _staying_nodes(intent: _Intent, present: Mapping[str, Offering]) -> tuple[St
             table.zones[row] or "",
             table.capacity_types[row] or CapacityType.SPOT,  # as the judge counts it
         )
-        offering = present.get(node)
-        room = (offering.allocatable, offering.usable) if offering else rooms[row]
-        groups.setdefault(kind, []).append(room)
+        allocatable, free = rooms[row]
+        offering = choices.present.get(node)
+        usable = offering.usable if offering else choices.usable.get(node, free)
+        groups.setdefault(kind, []).append((allocatable, usable))
     return tuple(
         StayingNodes(
             instance_type=instance_type,

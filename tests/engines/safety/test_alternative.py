@@ -286,6 +286,18 @@ def test_staying_nodes_that_nobody_priced_count_with_what_they_report():
     assert [entry.count for entry in judgement.verdict.alternative] == [1]
 
 
+def test_what_a_staying_node_gives_to_the_pods_may_be_told():
+    """Three nodes stay; one is closed to other pods. Room for three is required: one is bought."""
+    nodes = three_zones()
+    market = Choices(
+        problem=choices(nodes, 3).problem, present={}, usable={"od-a0": Capacity(0, 0, 0)}
+    )
+
+    judgement = judged(nodes, [launch("s1")], market, risks={})
+
+    assert [entry.count for entry in judgement.verdict.alternative] == [1]
+
+
 class TestInterruption:
     """Two zones are left and the third is in trouble: nothing can be bought there."""
 
