@@ -18,8 +18,9 @@ from engines.contracts.pricing import (
     PriceSeries,
     SpotPriceHistory,
 )
+from engines.contracts.snapshot import NodeTable
 from engines.contracts.state import ClusterState
-from engines.cost import ListPrice, list_prices
+from engines.cost import ListPrice, list_prices, zones_of_node
 from engines.region_clock import calmness
 from engines.risk import (
     SCORE_DECIMALS,
@@ -71,13 +72,14 @@ def assess_pools(
 ) -> tuple[PoolFacts, ...]:
     """All pools of a region that the price history names, sorted by type and zone.
 
-    Raises ValueError for a product that no operating system goes with.
+    Zones are called as the nodes call them: where prices name a zone by its id and a node's labels
+    tell both, the name counts. Raises ValueError for a product that no operating system goes with.
     """
     system = operating_system_of(product)
     if system is None:
         raise ValueError(f"no operating system goes with the product {product!r}")
     history = state.spot_prices
-    rows = _rows_by_pool(history, region, product)
+    rows = _rows_by_pool(history, region, product, zone_names(state.cluster.nodes))
     window = price_window(history, int(now.timestamp()))
     prices = list_prices(state.on_demand, region, system, now)
     buckets = _buckets(state.advisor, region, system)
@@ -92,8 +94,14 @@ def pool_scores(state: ClusterState, now: datetime) -> Mapping[PoolKey, float]:
     }
 
 
+def zone_names(nodes: NodeTable) -> Mapping[str, str]:
+    """Zone id -> zone name, as far as labels of nodes tell both."""
+    pairs = (zones_of_node(nodes, row) for row in range(len(nodes)))
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+
+
 def _rows_by_pool(
-    history: SpotPriceHistory, region: str, product: str
+    history: SpotPriceHistory, region: str, product: str, names: Mapping[str, str]
 ) -> Mapping[PoolKey, tuple[int, PriceSeries]]:
     """The series of each pool, sorted by pool. (In the years of EC2-Classic the same product had
     a second name; the plain one counts where both are there.)"""
@@ -102,7 +110,8 @@ def _rows_by_pool(
     for name in (f"{plain} (Amazon VPC)", plain):
         for row, series in enumerate(history.series):
             if series.region == region and series.product_description == name:
-                chosen[series.instance_type, series.availability_zone] = (row, series)
+                zone = names.get(series.availability_zone, series.availability_zone)
+                chosen[series.instance_type, zone] = (row, series)
     return dict(sorted(chosen.items()))
 
 

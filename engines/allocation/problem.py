@@ -24,6 +24,14 @@ class Capacity(msgspec.Struct, frozen=True):
         """So many of it together."""
         return Capacity(self.cpu_millicores * count, self.memory_bytes * count, self.pods * count)
 
+    def plus(self, other: "Capacity") -> "Capacity":
+        """Both together."""
+        return Capacity(
+            self.cpu_millicores + other.cpu_millicores,
+            self.memory_bytes + other.memory_bytes,
+            self.pods + other.pods,
+        )
+
 
 NOTHING = Capacity()
 

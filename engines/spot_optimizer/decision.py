@@ -1,8 +1,8 @@
 """What becomes of a cluster: the wanted capacity, compared with the present one, as a plan."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from engines.contracts.results import Skipped, Subject
 from engines.safety.fleet import Room
 from engines.safety.sequencing import NewNode, ordered_steps
 from engines.spot_optimizer.choices import Choices, choices_of
+from engines.spot_optimizer.demand import capacity_of, with_headroom
 from engines.spot_optimizer.nodes import NodeReason
+from engines.spot_optimizer.placement import pods_without_place
 from engines.spot_optimizer.situation import Situation
 from engines.spot_optimizer.wanted import Wanted, find_wanted, held_offerings
 
@@ -25,6 +27,7 @@ class ClusterReason(StrEnum):
     SAVING_TOO_SMALL = "saving_too_small"
     NO_SAFE_ALLOCATION = "no_safe_allocation"
     SOLVER_LIMIT = "solver_limit"
+    PODS_FIND_NO_PLACE = "pods_find_no_place"
 
 
 class KeptReason(StrEnum):
@@ -34,21 +37,44 @@ class KeptReason(StrEnum):
     HELD = "too_few_cheaper_types"
 
 
+class Objection(NamedTuple):
+    """Why nothing is done, with a sentence and what is to blame."""
+
+    reason: ClusterReason
+    message: str
+    subjects: tuple[str, ...] = ()
+
+
+class Placement(NamedTuple):
+    """Whether the moving pods were placed on the wanted capacity, and which found no place."""
+
+    was_tried: bool = True
+    unplaced: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, unplaced: tuple[int, ...] | None) -> "Placement":
+        """None: there were too many pods to try."""
+        return cls(was_tried=False) if unplaced is None else cls(unplaced=unplaced)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """The wanted capacity and what it costs beside the present one; micro-dollars per hour.
 
     Both bills are of the nodes that may be replaced and of what would be there in their place:
-    all else costs the same before and after.
+    all else costs the same before and after. ``situation`` is the one that was decided on, which
+    may ask for more room than the first one did.
     """
 
+    situation: Situation
     choices: Choices
     wanted: Wanted
     removed: tuple[str, ...]
     present_bill: int
     wanted_bill: int
-    objection: Skipped | None  # why nothing is done; None: the plan is advised
-    plan: tuple[PlanStep, ...]
+    objection: Objection | None  # why nothing is done; None: the plan is advised
+    placement: Placement
+    plan: tuple[PlanStep, ...] = ()
 
     @property
     def saving(self) -> int:
@@ -56,49 +82,91 @@ class Decision:
         return self.present_bill - self.wanted_bill
 
 
-def decide(situation: Situation, cluster_id: str) -> Decision:
-    """Find the wanted capacity and, where it is worth it, the steps that lead there."""
+def decide(situation: Situation) -> Decision:
+    """Find the wanted capacity and, where it is worth it, the steps that lead there.
+
+    If some pods find no place on it, more room is asked for, twice; then the nodes of those pods
+    are left alone; then the plan is given up.
+    """
+    decision = _proposed(situation)
+    for cure in (_with_more_room, _with_more_room, _without_their_nodes):
+        if not decision.placement.unplaced:
+            break
+        decision = _proposed(cure(decision.situation, decision.placement.unplaced))
+    if decision.objection is not None or not len(situation.state.cluster.nodes):
+        return decision
+    if unplaced := decision.placement.unplaced:
+        pods = situation.state.cluster.pods.items
+        objection = Objection(
+            ClusterReason.PODS_FIND_NO_PLACE,
+            "pods find no place on the cheapest safe allocation, whatever room is added",
+            tuple(pods[row].key for row in unplaced),
+        )
+        return replace(decision, objection=objection)
+    return replace(decision, plan=_plan(decision))
+
+
+def _proposed(situation: Situation) -> Decision:
+    """The wanted capacity of a situation, and whether it is worth it and holds all pods."""
     choices = choices_of(situation)
     held = held_offerings(
         choices.keepable, choices.cheaper_types, situation.parameters.spot_to_spot_min_types
     )
     wanted = find_wanted(choices.problem, choices.keepable, held)
+    is_solved = wanted.allocation.status is AllocationStatus.SOLVED
     names, costs = situation.state.cluster.nodes.names, situation.roles.micro_usd_per_hour
     replaceable = np.flatnonzero(situation.roles.replaceable).tolist()
     kept = set(wanted.kept)
-    removed = tuple(names[row] for row in replaceable if names[row] not in kept)
+    removed = tuple(names[row] for row in replaceable if is_solved and names[row] not in kept)
     present_bill = sum(costs[row] for row in replaceable)
     wanted_bill = sum(costs[row] for row in replaceable if names[row] in kept) + sum(
         one.count * one.offering.micro_usd_per_hour for one in wanted.launches
     )
     objection = _objection(situation, wanted, removed, (present_bill, wanted_bill))
+    placement = Placement()
+    if objection is None and (removed or situation.roles.has_lost):
+        placement = Placement.of(pods_without_place(situation, wanted.launches, removed))
     return Decision(
+        situation=situation,
         choices=choices,
         wanted=wanted,
-        removed=removed if wanted.allocation.status is AllocationStatus.SOLVED else (),
+        removed=removed,
         present_bill=present_bill,
         wanted_bill=wanted_bill,
-        objection=None
-        if objection is None
-        else Skipped(
-            subject=Subject(kind="Cluster", name=cluster_id),
-            reason=objection[0],
-            message=objection[1],
-        ),
-        plan=_plan(situation, wanted, removed) if objection is None and names else (),
+        objection=objection,
+        placement=placement,
     )
+
+
+def _with_more_room(situation: Situation, unplaced: tuple[int, ...]) -> Situation:
+    """Ask for as much more room as the pods without a place would take."""
+    percent = situation.parameters.headroom_percent
+    more = with_headroom(situation.needs.requests[list(unplaced)].sum(axis=0), percent)
+    required = situation.required
+    total = required.total.plus(capacity_of(more))
+    return replace(situation, required=required._replace(total=total))
+
+
+def _without_their_nodes(situation: Situation, unplaced: tuple[int, ...]) -> Situation:
+    """Leave the nodes of the pods without a place alone."""
+    pods = situation.state.cluster.pods
+    by_node: dict[int, list[str]] = {}
+    for row in unplaced:
+        by_node.setdefault(int(pods.node[row]), []).append(pods.items[row].key)
+    roles = situation.roles.without(situation.state.cluster.nodes, by_node)
+    return replace(situation, roles=roles)
 
 
 def _objection(
     situation: Situation, wanted: Wanted, removed: tuple[str, ...], bills: tuple[int, int]
-) -> tuple[ClusterReason, str] | None:
+) -> Objection | None:
     """Why nothing is done, with a sentence; None: the wanted capacity is worth the move."""
     match wanted.allocation.status:
         case AllocationStatus.INFEASIBLE:
             told = "; ".join(one.message for one in wanted.allocation.shortfalls)
-            return ClusterReason.NO_SAFE_ALLOCATION, f"no safe allocation exists: {told}"
+            return Objection(ClusterReason.NO_SAFE_ALLOCATION, f"no safe allocation exists: {told}")
         case AllocationStatus.SOLVER_LIMIT:
-            return (
+            return Objection(
                 ClusterReason.SOLVER_LIMIT,
                 "no allocation was found within the work that one search may take; narrow the"
                 " choice by allowed_families",
@@ -109,24 +177,27 @@ def _objection(
 
 def _not_worth_it(
     situation: Situation, wanted: Wanted, removed: tuple[str, ...], bills: tuple[int, int]
-) -> tuple[ClusterReason, str] | None:
+) -> Objection | None:
     present, after = bills
     if not removed and not wanted.launches:
-        return ClusterReason.ALREADY_AS_WANTED, "the cluster is the cheapest safe allocation"
+        return Objection(
+            ClusterReason.ALREADY_AS_WANTED, "the cluster is the cheapest safe allocation"
+        )
     if not len(situation.state.cluster.nodes):
         return None  # nothing to compare with: the allocation itself is the advice
     told = f"the cheapest safe allocation costs {after / 1e6:g} USD an hour, the nodes that it"
     told += f" would replace cost {present / 1e6:g}"
     if after >= present:
-        return ClusterReason.NO_CHEAPER_ALLOCATION, told
+        return Objection(ClusterReason.NO_CHEAPER_ALLOCATION, told)
     least = situation.parameters.min_plan_saving_percent
     if (present - after) * 100 < least * present:
-        return ClusterReason.SAVING_TOO_SMALL, f"{told}: less than {least:g} % is saved"
+        return Objection(ClusterReason.SAVING_TOO_SMALL, f"{told}: less than {least:g} % is saved")
     return None
 
 
-def _plan(situation: Situation, wanted: Wanted, removed: Iterable[str]) -> tuple[PlanStep, ...]:
+def _plan(decision: Decision) -> tuple[PlanStep, ...]:
     """Launches, then removals, in an order in which every state on the way is a safe one."""
+    situation, launches = decision.situation, decision.wanted.launches
     required = situation.required.total
     steps = ordered_steps(
         situation.state,
@@ -136,16 +207,16 @@ def _plan(situation: Situation, wanted: Wanted, removed: Iterable[str]) -> tuple
                 one.offering.instance_type,
                 one.offering.availability_zone,
             )
-            for one in wanted.launches
+            for one in launches
             for _ in range(one.count)
         ],
-        removed,
+        decision.removed,
         situation.limits,
         nodes_under_notice=under_notice(situation),
         floor=Room(0, required.cpu_millicores, required.memory_bytes),
     )
-    nodes = len(situation.state.cluster.nodes) - len(tuple(removed))
-    nodes += sum(one.count for one in wanted.launches)
+    nodes = len(situation.state.cluster.nodes) - len(decision.removed)
+    nodes += sum(one.count for one in launches)
     return (*steps, Verify(id="verify", expectation=f"{nodes} nodes, and no pod is pending"))
 
 
@@ -156,13 +227,19 @@ def under_notice(situation: Situation) -> frozenset[str]:
     )
 
 
-def kept_nodes(situation: Situation, decision: Decision) -> tuple[Skipped, ...]:
-    """An entry for each node that might have been replaced and is not."""
+def left_alone(decision: Decision, cluster_id: str) -> tuple[Skipped, ...]:
+    """An entry for each node that might have been replaced and is not, and for the cluster where
+    nothing is done."""
+    situation = decision.situation
     gone = set(decision.removed) if decision.objection is None else set()
     held = {name for names in decision.wanted.held.values() for name in names}
     nodes = situation.state.cluster.nodes
     least = situation.parameters.spot_to_spot_min_types
     entries = []
+    if decision.objection is not None:
+        reason, message, subjects = decision.objection
+        cluster = Subject(kind="Cluster", name=cluster_id)
+        entries.append(Skipped(subject=cluster, reason=reason, message=message, subjects=subjects))
     for row in np.flatnonzero(situation.roles.replaceable).tolist():
         name = nodes.names[row]
         if name in gone:

@@ -34,6 +34,7 @@ class PodNeeds:
     moves: Flags
     stays_with_node: Flags  # DaemonSet and static pods that run
     is_on_demand_only: Flags
+    selects_on_demand: Flags  # those of them whose own selectors say so to kube-scheduler
     needs_its_node: Flags
     zone: tuple[str | None, ...]
 
@@ -62,6 +63,7 @@ def pod_needs(snapshot: ClusterSnapshot, parameters: SpotParameters, architectur
         else NO_WISH
         for one in pods.items
     ]
+    selects_on_demand = np.array([one.is_on_demand_only for one in wishes], np.bool_)
     needs_devices = np.zeros(len(pods), np.bool_)
     for amounts in pods.extended.values():
         needs_devices[amounts.rows[amounts.amounts > 0]] = True
@@ -72,8 +74,8 @@ def pod_needs(snapshot: ClusterSnapshot, parameters: SpotParameters, architectur
         node=pods.node,
         moves=runs & ~stays,
         stays_with_node=runs & stays,
-        is_on_demand_only=_on_demand_only(snapshot, parameters, volumes)
-        | np.array([one.is_on_demand_only for one in wishes], np.bool_),
+        is_on_demand_only=_on_demand_only(snapshot, parameters, volumes) | selects_on_demand,
+        selects_on_demand=selects_on_demand,
         needs_its_node=needs_devices | np.array([one.needs_its_node for one in wishes], np.bool_),
         zone=tuple(
             volumes.zone_of(pod) or wish.zone for pod, wish in zip(pods.items, wishes, strict=True)

@@ -14,7 +14,7 @@ from engines.spot_optimizer.answer import (
     recommendations,
     skipped_pools,
 )
-from engines.spot_optimizer.decision import decide, kept_nodes
+from engines.spot_optimizer.decision import decide, left_alone
 from engines.spot_optimizer.evidence import confidence_of, evidence_of, warnings_of
 from engines.spot_optimizer.parameters import read_parameters
 from engines.spot_optimizer.situation import Refusal, Situation, read_situation
@@ -46,14 +46,14 @@ def recommend_spot_pools(request: DecisionRequest) -> DecisionResponse:
     return _answer(request, situation)
 
 
-def _answer(request: DecisionRequest, situation: Situation) -> DecisionResponse:
-    decision = decide(situation, request.cluster_id)
+def _answer(request: DecisionRequest, first: Situation) -> DecisionResponse:
+    decision = decide(first)
+    situation = decision.situation
     ranked = ranked_candidates(situation)
     skipped = all_skipped(
         skipped_pools(situation, ranked, decision),
         situation.roles.skipped,
-        kept_nodes(situation, decision),
-        () if decision.objection is None else (decision.objection,),
+        left_alone(decision, request.cluster_id),
     )
     return DecisionResponse(
         request_id=request.request_id,

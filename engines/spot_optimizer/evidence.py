@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from engines.contracts.pricing import to_usd
 from engines.contracts.results import Json, Notice, Skipped
 from engines.cost import UNKNOWN_COST
@@ -137,6 +139,18 @@ def _about_choice(situation: Situation, decision: Decision) -> Iterator[Notice]:
             message="the cluster runs on Spot pools that are not safe enough to be bought today",
             subjects=unsafe,
         )
+    if not decision.placement.was_tried:
+        yield Notice(
+            code="placement_not_tried",
+            message="too many pods would move to place each of them; room was judged in total only",
+        )
+    if loose := _kept_from_spot_by_word_alone(situation):
+        yield Notice(
+            code="nothing_keeps_pods_from_spot",
+            message="these pods must not run on Spot, but no selector keeps the scheduler from"
+            " putting them there; give them a node selector on the capacity type",
+            subjects=loose,
+        )
     if wanted.is_brake_overruled:
         yield Notice(
             code="brake_overruled",
@@ -162,6 +176,13 @@ def _about_choice(situation: Situation, decision: Decision) -> Iterator[Notice]:
             " top; leave their family out of allowed_families for steady load",
             subjects=tuple(burstable),
         )
+
+
+def _kept_from_spot_by_word_alone(situation: Situation) -> tuple[str, ...]:
+    """Pods that stay on on-demand capacity for us, though kube-scheduler does not know it."""
+    pods, needs = situation.state.cluster.pods.items, situation.needs
+    rows = np.flatnonzero(needs.is_on_demand_only & ~needs.selects_on_demand & needs.moves)
+    return tuple(pods[row].key for row in rows.tolist())
 
 
 def _unsafe_pools_in_use(situation: Situation) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ alone: they are *open* where other pods may come, else *closed*. **Lost** ones a
 their pods need room elsewhere. Of each node that is not replaceable the reason is told.
 """
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -53,6 +53,7 @@ class NodeReason(StrEnum):
     PODS_NEED_IT = "pods_need_this_node"
     PODS_CANNOT_MOVE = "pods_cannot_move"
     PROTECTED = "node_protected"
+    NO_OTHER_PLACE = "pods_find_no_place"
 
 
 _MESSAGES = {
@@ -78,6 +79,7 @@ _MESSAGES = {
     " have",
     NodeReason.PODS_CANNOT_MOVE: "pods on it may not be moved",
     NodeReason.PROTECTED: "it is marked as not to be disrupted",
+    NodeReason.NO_OTHER_PLACE: "pods on it find no place on the capacity that would be bought",
 }
 
 _LOST = (NodeReason.UNDER_NOTICE, NodeReason.DELETING, NodeReason.NOT_READY)
@@ -104,6 +106,27 @@ class NodeRoles:
         """Capacity that the plan leaves alone."""
         both: Flags = self.open_staying | self.closed_staying
         return both
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether some node is no capacity, so that its pods need room elsewhere."""
+        return not np.all(self.replaceable | self.staying)
+
+    def without(self, nodes: NodeTable, pods_by_node: Mapping[int, Sequence[str]]) -> "NodeRoles":
+        """The same with more nodes left alone, because their pods find no other place."""
+        pinned = np.zeros(len(self.replaceable), np.bool_)
+        pinned[list(pods_by_node)] = True
+        pinned &= self.replaceable
+        findings = tuple(
+            _skipped(nodes, row, _Finding(NodeReason.NO_OTHER_PLACE, tuple(pods_by_node[row])))
+            for row in np.flatnonzero(pinned).tolist()
+        )
+        return replace(
+            self,
+            replaceable=self.replaceable & ~pinned,
+            open_staying=self.open_staying | pinned,
+            skipped=(*self.skipped, *findings),
+        )
 
 
 class Neighbours(NamedTuple):

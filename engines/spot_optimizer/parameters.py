@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from engines.contracts.decoding import explain
-from engines.contracts.errors import InvalidInputError
 from engines.contracts.pricing import LINUX_PRODUCT
-from engines.contracts.requests import DecisionRequest
+from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.verdict import SafetyLimits
 from engines.risk import operating_system_of
 
@@ -98,26 +96,10 @@ class Asked(NamedTuple):
     limits: SafetyLimits
 
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-
 def read_parameters(request: DecisionRequest) -> Asked:
     """The request's parameters and limits. Raises InvalidInputError naming the one at fault."""
-    parameters = _converted(request.requirements, SpotParameters, "requirements")
-    limits = _converted(request.constraints, SafetyLimits, "constraints")
+    parameters = convert_part(request.requirements, SpotParameters, "requirements")
+    limits = convert_part(request.constraints, SafetyLimits, "constraints")
     if parameters.allow_small_cluster_exception:
         limits = msgspec.structs.replace(limits, allow_small_cluster_exception=True)
     return Asked(parameters, limits)
-
-
-def _converted(values: Mapping[str, Any], target: type[T], part: str) -> T:
-    try:
-        return msgspec.convert(dict(values), target, strict=True)
-    except msgspec.ValidationError as error:
-        failure = explain(error, b"")
-        path = f"$.{part}{failure.path.removeprefix('$')}"
-        raise InvalidInputError(
-            path,
-            failure.reason,
-            next_step=f"the parameters are {', '.join(sorted(target.__struct_fields__))}",
-        ) from error

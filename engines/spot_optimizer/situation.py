@@ -17,7 +17,7 @@ from engines.contracts.requests import DecisionRequest
 from engines.contracts.snapshot import NodeTable
 from engines.contracts.state import ClusterState
 from engines.contracts.verdict import SafetyLimits
-from engines.cost import ListPrice, list_prices, region_of_node, zones_of_node
+from engines.cost import ListPrice, list_prices, region_of_node
 from engines.node_capacity import estimate_allocatable
 from engines.pools import PoolFacts, PoolKey, assess_pools
 from engines.risk import operating_system_of
@@ -69,7 +69,8 @@ class Required(NamedTuple):
     on_demand: Capacity
     in_zones: Mapping[str, Capacity]
     largest_pod: Capacity  # with the DaemonSets beside it
-    overhead: Amounts  # of DaemonSets on a new node, head-room included; 0 where vCPU is given
+    daemonsets: Amounts  # on a new node
+    overhead: Amounts  # the same with head-room; nothing of what a parameter gives
     is_given: tuple[bool, bool]  # vCPU and memory by parameter
 
 
@@ -190,7 +191,7 @@ def _architecture(nodes: NodeTable) -> str:
 def _pools(
     state: ClusterState, region: str, parameters: SpotParameters, now: datetime
 ) -> tuple[PoolFacts, ...]:
-    """The pools of the region, their zones called as the nodes call them."""
+    """The pools of the region."""
     pools = assess_pools(state, region, now, parameters.product_description)
     if not any(one.micro_usd_per_hour is not None for one in pools):
         raise Refusal(
@@ -205,18 +206,7 @@ def _pools(
             f"Spot Advisor's rates of {region} are not known, so no pool could be called safe;"
             " import the Spot Advisor file",
         )
-    names = _zone_names(state.cluster.nodes)
-    renamed = (
-        one._replace(availability_zone=names.get(one.availability_zone, one.availability_zone))
-        for one in pools
-    )
-    return tuple(sorted(renamed, key=lambda one: one.key))
-
-
-def _zone_names(nodes: NodeTable) -> Mapping[str, str]:
-    """Zone id -> zone name, where labels of nodes tell both."""
-    pairs = (zones_of_node(nodes, row) for row in range(len(nodes)))
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+    return pools
 
 
 def _on_demand(
@@ -298,6 +288,7 @@ def _required(
             for zone in zones
         },
         largest_pod=capacity_of(largest),
+        daemonsets=overhead,
         overhead=with_headroom(overhead, percent) * np.array([not is_given[0], not is_given[1], 1]),
         is_given=is_given,
     )

@@ -1,7 +1,8 @@
 """The capacity that a cluster should have: the cheapest safe allocation, with the brakes on.
 
-Keeping a node competes with buying another one. A kept Spot node is weighed at 90 % of its cost
-and a kept on-demand node at 99 %, so that nothing moves for less. Where too few types are cheaper
+Keeping a node competes with buying another one. A kept Spot node is weighed at 90 % of its
+expected cost (the parameter's least saving) and a kept on-demand node at 99 %, so that nothing
+moves for less. Where too few types are cheaper
 than a Spot pool, its nodes are **held**: either they all stay, or nothing new is bought on Spot.
 """
 
