@@ -145,7 +145,7 @@ def _workload(
     if kind == "Deployment":
         controller = ("ReplicaSet", f"{name}-{_suffix(rng, 9)}")
         replica_set = _plain("ReplicaSet", controller[1], namespace, api="apps/v1")
-        replica_set["metadata"]["ownerReferences"] = [_owner("Deployment", name)]
+        replica_set["metadata"]["ownerReferences"] = [_owner("Deployment", name, namespace)]
         replica_set["spec"] = _template(name, requests) | {"replicas": replicas}
         items.append(replica_set)
     for number in range(replicas):
@@ -189,7 +189,7 @@ def _pod(
     name: str, namespace: str, app: str, owner: tuple[str, str], requests: tuple[str, str]
 ) -> dict[str, Any]:
     pod = _plain("Pod", name, namespace)
-    pod["metadata"] |= {"labels": {"app": app}, "ownerReferences": [_owner(*owner)]}
+    pod["metadata"] |= {"labels": {"app": app}, "ownerReferences": [_owner(*owner, namespace)]}
     pod["spec"] = {
         "containers": [_container(app, requests)],
         "tolerations": [],
@@ -233,12 +233,13 @@ def _plain(kind: str, name: str, namespace: str = "", api: str = "v1") -> dict[s
     return {"apiVersion": api, "kind": kind, "metadata": metadata}
 
 
-def _owner(kind: str, name: str) -> dict[str, Any]:
+def _owner(kind: str, name: str, namespace: str) -> dict[str, Any]:
+    """A reference to the controller that ``_plain`` made."""
     return {
         "apiVersion": "apps/v1",
         "kind": kind,
         "name": name,
-        "uid": f"{kind}-{name}",
+        "uid": f"{kind}-{namespace}-{name}",
         "controller": True,
     }
 

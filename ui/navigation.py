@@ -99,7 +99,6 @@ def _page(screen: Screen) -> st.Page:
         PAGES / f"{screen.name}.py",
         title=screen.title,
         icon=f":material/{screen.icon}:",
-        url_path=screen.name.replace("_", "-"),
         default=screen.name == "overview",
         help=screen.about,
     )

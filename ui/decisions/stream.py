@@ -38,7 +38,7 @@ def choose_decision() -> int | None:
         return session.named_decision()
     _show_timeline(page.items)
     chosen = tables.choose_from_table(
-        [_row(one) for one in page.items],
+        [to_row(one) for one in page.items],
         COLUMNS,
         key="stream_decisions",
         file_name="decisions",
@@ -142,7 +142,8 @@ def _verdict(one: DecisionSummary) -> str:
     return "- No verdict" if one.action_taken is None else wording.verdict(one.action_taken)
 
 
-def _row(one: DecisionSummary) -> tables.Row:
+def to_row(one: DecisionSummary) -> tables.Row:
+    """A decision as a row of the stream's table."""
     return {
         "id": one.id,
         "created_at": one.created_at,

@@ -1,26 +1,16 @@
 """The risk score of any pool, taken apart, and all pools of a region in order of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engines import risk
 from services.workflows.browse_market import Pool, PoolTable, RegionSpan
 from ui import session
-from ui.components import charts, formatting, tables, wording
+from ui.components import formatting, tables, wording
 from ui.components.cards import Card, show_cards, show_source, source_parts
+from ui.components.risk_parts import WEIGHTS, Part, show_parts
 from ui.pricing import market
 
 SAFE_SCORE = 0.75  # the product's default limit of layer 1; a cluster may ask for more
-WEIGHTS = {
-    "public_rate": risk.PUBLIC_RATE_WEIGHT,
-    "volatility": risk.VOLATILITY_WEIGHT,
-    "gap": risk.GAP_WEIGHT,
-    "time": risk.TIME_WEIGHT,
-}
-
 COLUMNS = (
     tables.Column(name="instance_type", label="Instance type"),
     tables.Column(name="availability_zone", label="Zone"),
@@ -36,16 +26,6 @@ COLUMNS = (
     tables.Column(name="memory_gib", label="Memory GiB", kind="decimal"),
     tables.Column(name="priced_at", label="Last change", kind="time"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One part of a score: its own value, its weight, and what was measured."""
-
-    code: str
-    value: float
-    weight: float
-    measured: str
 
 
 def show_risk(span: RegionSpan, tools: DeltaGenerator) -> None:
@@ -79,15 +59,12 @@ def parts_of(pool: Pool) -> list[Part]:
     bucket = pool.interruption_bucket
     published = "not published for this type" if bucket is None else "of instances a month"
     rate = "" if bucket is None else wording.INTERRUPTION_BUCKETS[bucket] + " "
-    varies = formatting.percent(pool.variation, 2)
     measured = {
         "public_rate": rate + published,
-        "volatility": f"the price varies by {varies} in 7 days",
+        "volatility": _variation(pool),
         "gap": f"{formatting.percent(pool.saving, 1)} below on-demand",
         "time": "by the region's clock: office hours score 0, nights and weekends 1",
     }
-    if pool.variation is None:
-        measured["volatility"] = "no price is known of the last 7 days"
     if pool.saving is None:
         measured["gap"] = "no on-demand price is known"
     values = {
@@ -96,10 +73,19 @@ def parts_of(pool: Pool) -> list[Part]:
         "gap": pool.parts.gap,
         "time": pool.parts.time,
     }
-    return [
-        Part(code=code, value=values[code], weight=weight, measured=measured[code])
-        for code, weight in WEIGHTS.items()
-    ]
+    return [Part(code=code, value=values[code], measured=measured[code]) for code in WEIGHTS]
+
+
+def _variation(pool: Pool) -> str:
+    """The price's variation that the volatility part stands for."""
+    if not pool.covered_seconds:
+        return "no price is known of the last 7 days"
+    days = pool.covered_seconds / 86_400
+    worst = formatting.percent(risk.WORST_VARIATION)
+    if pool.parts.volatility == 0:
+        return f"the price varies by {worst} or more in {days:.1f} days"
+    variation = (1 - pool.parts.volatility) * risk.WORST_VARIATION
+    return f"the price varies by {formatting.percent(variation, 2)} in {days:.1f} days"
 
 
 def _show_breakdown(pool: Pool, table: PoolTable) -> None:
@@ -129,26 +115,8 @@ def _show_breakdown(pool: Pool, table: PoolTable) -> None:
             ),
         ]
     )
-    _show_parts(parts_of(pool))
+    show_parts(parts_of(pool), key="pricing-parts")
     show_source(source_parts(table.sources), session.now())
-
-
-def _show_parts(parts: Sequence[Part]) -> None:
-    figure = charts.bar_chart(
-        [
-            charts.Bar(
-                label=wording.RISK_COMPONENTS[part.code],
-                value=part.value * part.weight,
-                text=f"{part.weight:.2f} x {part.value:.3f} = {part.weight * part.value:.3f}"
-                f" · {part.measured}",
-                color=charts.BLUE,
-            )
-            for part in parts
-        ],
-        value_format=".2f",
-        text_room=1.9,
-    )
-    st.plotly_chart(figure, key="pricing-parts", config=charts.PLOT_CONFIG)
 
 
 def _bucket(pool: Pool) -> str:

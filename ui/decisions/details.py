@@ -1,0 +1,274 @@
+"""One decision in full: what it saves, the verdict, pools, allocation, steps, skipped, inputs."""
+
+from collections.abc import Sequence
+
+import msgspec
+import streamlit as st
+
+from engines.contracts.plan import LaunchInstance, PlanStep, TerminateInstance, inverse_of
+from engines.contracts.results import DecisionResponse, DecisionStatus, Notice, Skipped
+from engines.contracts.state import DataSource
+from engines.contracts.verdict import SafetyLimits
+from services.errors import CloudOptimError
+from services.workflows.browse_decisions import LoggedDecision
+from ui import session
+from ui.components import data, formatting, tables, wording
+from ui.components.cards import Card, Tone, show_cards, show_heading, show_problem
+from ui.components.formatting import plain
+from ui.components.verdict import show_distribution, show_verdict
+from ui.decisions.allocation import show_allocations
+from ui.decisions.pools import show_pools
+
+STEP_COLUMNS = (
+    tables.Column(name="number", label="No.", kind="number", width="small"),
+    tables.Column(name="step", label="Step"),
+    tables.Column(name="what", label="What it does", width="large"),
+    tables.Column(name="undo", label="Undone by"),
+)
+SKIPPED_COLUMNS = (
+    tables.Column(name="kind", label="Kind"),
+    tables.Column(name="subject", label="Subject"),
+    tables.Column(name="reason", label="Code"),
+    tables.Column(name="message", label="Why", width="large"),
+    tables.Column(name="blocked_by", label="Blocked by"),
+)
+INPUT_COLUMNS = (
+    tables.Column(name="kind", label="Input"),
+    tables.Column(name="name", label="Source", width="large"),
+    tables.Column(name="count", label="Rows", kind="number"),
+    tables.Column(name="as_of", label="As of", kind="time"),
+    tables.Column(name="age", label="Age when judged"),
+)
+
+
+def show_decision(logged: LoggedDecision, *, key: str) -> None:
+    """Cards on top; below, one tab for each question that a reader has."""
+    response = logged.response
+    _show_identity(logged)
+    if response.status is DecisionStatus.REFUSED:
+        st.error(
+            f"**The engine would not judge.** {plain(response.message)}",
+            icon=":material/do_not_disturb_on:",
+        )
+    _show_cards(response)
+    _show_warnings(response.warnings)
+    limits = msgspec.convert(dict(logged.constraints), SafetyLimits)
+    verdict, pools, plan, skipped, inputs = st.tabs(
+        [
+            "Verdict",
+            f"Pools ({len(response.recommendations)})",
+            f"Plan ({len(response.execution_plan)} steps)",
+            f"Skipped ({len(response.skipped)})",
+            "Inputs and evidence",
+        ],
+        key=f"{key}_part",
+    )
+    with verdict:
+        _show_safety(response, limits, key)
+    with pools:
+        show_pools(response, key=key)
+    with plan:
+        show_allocations(response, key=key)
+        show_steps(response.execution_plan, key=key)
+    with skipped:
+        show_skipped(response.skipped, key=key)
+    with inputs:
+        _show_inputs(logged, key)
+
+
+def _show_identity(logged: LoggedDecision) -> None:
+    summary = logged.summary
+    zone = session.viewer_zone()
+    show_heading(
+        f"Decision {summary.id}: {wording.decision_type(summary.decision_type)}"
+        f" for {summary.cluster_id}",
+        f"judged as of {formatting.moment(summary.as_of, zone)} "
+        f"({formatting.zone_name(zone, summary.as_of)}; {formatting.moment_utc(summary.as_of)}), "
+        f"asked by {summary.triggered_by} {formatting.age(summary.created_at, session.now())}, "
+        f"engine {summary.engine_name} {summary.engine_version}",
+    )
+
+
+def _show_cards(response: DecisionResponse) -> None:
+    verdict = response.safety
+    launched = sum(isinstance(step, LaunchInstance) for step in response.execution_plan)
+    gone = sum(isinstance(step, TerminateInstance) for step in response.execution_plan)
+    show_cards(
+        [
+            Card(
+                label="Saves",
+                value=f"{formatting.money(response.estimated_savings, 0)} a month",
+                note="against the cluster's present cost",
+                source="list prices, 730 hours a month",
+                tone="good" if response.estimated_savings > 0 else "plain",
+            ),
+            Card(
+                label="Safety verdict",
+                value="none" if verdict is None else wording.verdict(verdict.action_taken),
+                note="" if verdict is None else _violations(response),
+                source="five layers, at every step",
+                tone=_tone(response),
+            ),
+            Card(
+                label="Plan",
+                value=formatting.count_of(len(response.execution_plan), "step"),
+                note=f"launches {launched}, terminates {gone}",
+                source="nothing is executed by a dry run",
+            ),
+            Card(
+                label="Confidence",
+                value=formatting.percent(response.confidence_score),
+                note="how much its inputs are worth",
+                source="as the engine documents it",
+            ),
+        ]
+    )
+
+
+def _tone(response: DecisionResponse) -> Tone:
+    if response.safety is None:
+        return "plain"
+    return "good" if response.safety.is_safe else "bad"
+
+
+def _violations(response: DecisionResponse) -> str:
+    found = response.safety.violations if response.safety else ()
+    errors = sum(one.severity == "error" and not one.inherited for one in found)
+    remarks = formatting.count_of(len(found) - errors, "remark")
+    return f"{formatting.count_of(errors, 'violation')}, {remarks}"
+
+
+def _show_warnings(warnings: Sequence[Notice]) -> None:
+    for notice in warnings:
+        subjects = ", ".join(notice.subjects[:8])
+        more = f" and {len(notice.subjects) - 8} more" if len(notice.subjects) > 8 else ""
+        st.warning(
+            plain(notice.message) + (f"  \n:small[{plain(subjects)}{more}]" if subjects else ""),
+            icon=":material/info:",
+        )
+
+
+def _show_safety(response: DecisionResponse, limits: SafetyLimits, key: str) -> None:
+    if response.safety is None:
+        st.info("There was no plan to judge.", icon=":material/info:")
+        return
+    show_verdict(response.safety, limits)
+    show_heading("As the plan leaves the cluster", "Shares of the capacity of Ready nodes")
+    show_distribution(response.safety.zones, response.safety.pools, limits, key=key)
+    if response.alternative_safety is not None:
+        show_heading("The safe alternative", "Judged by the same five layers")
+        show_verdict(response.alternative_safety, limits)
+        after = response.alternative_safety
+        show_distribution(after.zones, after.pools, limits, key=f"{key}-alternative")
+
+
+def _show_inputs(logged: LoggedDecision, key: str) -> None:
+    response = logged.response
+    show_heading("Inputs", "What the decision rests on, and how old it was")
+    try:
+        sources = data.decision_sources(logged.summary.id)
+    except CloudOptimError as error:
+        show_problem(error)
+        sources = ()
+    tables.show_table(
+        [_source_row(source, logged) for source in sources if not source.is_ignored],
+        INPUT_COLUMNS,
+        key=f"{key}_inputs",
+        file_name="inputs",
+        noun="input",
+    )
+    show_heading("Question and evidence", f"Input digest {response.input_digest}")
+    asked, numbers = st.columns(2, gap="medium")
+    with asked:
+        st.markdown("**Parameters** (defaults where silent) and **limits**")
+        st.json({"requirements": logged.requirements, "constraints": logged.constraints})
+    with numbers:
+        st.markdown("**Evidence**")
+        st.json(dict(response.evidence), expanded=1)
+    st.download_button(
+        "Whole answer as JSON",
+        data=lambda: msgspec.json.format(
+            msgspec.json.Encoder(decimal_format="number").encode(response)
+        ),
+        file_name=f"decision-{logged.summary.id}.json",
+        mime="application/json",
+        key=f"{key}-json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def show_steps(steps: Sequence[PlanStep], *, key: str) -> None:
+    """The plan's steps in order, each with what undoes it."""
+    show_heading("Steps", "In order; a dry run executes none of them")
+    if not steps:
+        st.info("The plan has no step: nothing would change.", icon=":material/block:")
+        return
+    tables.show_table(
+        [
+            {
+                "number": number,
+                "step": wording.in_words(_kind(step)),
+                "what": wording.describe_step(step),
+                "undo": _undo(step),
+            }
+            for number, step in enumerate(steps, start=1)
+        ],
+        STEP_COLUMNS,
+        key=f"{key}_steps",
+        file_name="steps",
+        noun="step",
+    )
+
+
+def show_skipped(skipped: Sequence[Skipped], *, key: str) -> None:
+    """What got no advice, each with its reason."""
+    show_heading("Skipped", "What got no advice, and why; nothing is left out silently")
+    if not skipped:
+        st.success("Nothing was skipped.", icon=":material/check_circle:")
+        return
+    tables.show_table(
+        [
+            {
+                "kind": one.subject.kind,
+                "subject": _subject(one),
+                "reason": one.reason,
+                "message": one.message,
+                "blocked_by": ", ".join(one.subjects),
+            }
+            for one in skipped
+        ],
+        SKIPPED_COLUMNS,
+        key=f"{key}_skipped",
+        file_name="skipped",
+        noun="subject",
+    )
+
+
+def _source_row(one: DataSource, logged: LoggedDecision) -> tables.Row:
+    return {
+        "kind": wording.data_kind(one.kind),
+        "name": one.name,
+        "count": one.count,
+        "as_of": one.as_of,
+        "age": formatting.age(one.as_of, logged.summary.as_of),
+    }
+
+
+def _undo(step: PlanStep) -> str:
+    inverse = inverse_of(step)
+    if inverse is None:
+        return "cannot be undone"
+    return wording.in_words(_kind(inverse)).lower()
+
+
+def _kind(step: msgspec.Struct) -> str:
+    return str(step.__struct_config__.tag)
+
+
+def _subject(one: Skipped) -> str:
+    subject = one.subject
+    if subject.instance_type:
+        return " / ".join(filter(None, (subject.instance_type, subject.availability_zone)))
+    parts = (subject.namespace, subject.name or subject.node or subject.instance_id)
+    return "/".join(filter(None, parts))

@@ -1,0 +1,222 @@
+"""What the Spot optimizer is asked: the form of its parameters, and the dry run.
+
+The form starts from the engine's own defaults and sends only what differs from them. Parameters
+stand in the address, so a pasted link asks the same question.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, time
+from typing import Any
+
+import streamlit as st
+
+from engines.contracts.results import DecisionType
+from engines.spot_optimizer import PARAMETERS
+from services.access import Actor
+from services.errors import CloudOptimError
+from services.workflows.browse_clusters import Cluster
+from services.workflows.recommend import Question, recommend
+from ui import session
+from ui.components import data
+from ui.components.cards import show_problem
+
+DEFAULTS = PARAMETERS()
+ARCHITECTURES = ("amd64", "arm64")
+
+
+def ask(cluster: Cluster, user: Actor) -> None:
+    """The form and its button; a dry run writes the new decision into the address."""
+    with st.container(border=True, key="optimize-form"):
+        requirements = _ask_main() | _ask_more()
+        as_of = _ask_moment()
+        if st.button(
+            "Dry run",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="optimize-run",
+            help="Decides and judges; nothing is changed anywhere.",
+        ):
+            _run(cluster, requirements, as_of, user)
+
+
+def _ask_main() -> dict[str, Any]:
+    """What most people set; None and empty mean the engine's default."""
+    families, architecture, vcpu, memory, headroom = st.columns(
+        (3, 2, 2, 2, 2), vertical_alignment="bottom"
+    )
+    return _given(
+        allowed_families=tuple(
+            families.multiselect(
+                "Instance families",
+                _families(),
+                key="optimize_families",
+                bind="query-params",
+                placeholder="All without GPU",
+            )
+        ),
+        architecture=architecture.selectbox(
+            "Architecture",
+            ARCHITECTURES,
+            index=None,
+            key="optimize_architecture",
+            bind="query-params",
+            placeholder="As most nodes",
+        ),
+        required_vcpu=vcpu.number_input(
+            "vCPU needed",
+            min_value=1.0,
+            value=None,
+            step=1.0,
+            key="optimize_vcpu",
+            bind="query-params",
+            placeholder="From the pods",
+            help="vCPU that the whole cluster must offer. Empty: requests of the pods, the "
+            "DaemonSets' part on each node, and the headroom.",
+        ),
+        required_memory_gib=memory.number_input(
+            "Memory needed, GiB",
+            min_value=1.0,
+            value=None,
+            step=1.0,
+            key="optimize_memory",
+            bind="query-params",
+            placeholder="From the pods",
+        ),
+        headroom_percent=headroom.number_input(
+            "Headroom, %",
+            0.0,
+            100.0,
+            DEFAULTS.headroom_percent,
+            1.0,
+            key="optimize_headroom",
+            bind="query-params",
+            help="Room on top of what pods and DaemonSets ask for.",
+        ),
+    )
+
+
+def _ask_more() -> dict[str, Any]:
+    """What few people set."""
+    with st.expander("More parameters", key="optimize-more"):
+        first, second, third, fourth = st.columns(4, vertical_alignment="bottom")
+        region = first.selectbox(
+            "Region",
+            data.price_choices().regions,
+            index=None,
+            key="optimize_region",
+            bind="query-params",
+            placeholder="The cluster's own",
+        )
+        cost = second.number_input(
+            "Cost of an interruption, USD",
+            0.0,
+            value=DEFAULTS.interruption_cost,
+            step=0.1,
+            key="optimize_interruption_cost",
+            bind="query-params",
+            help="Added to prices by the probability of an interruption.",
+        )
+        least = third.number_input(
+            "Least saving of a plan, %",
+            0.0,
+            100.0,
+            DEFAULTS.min_plan_saving_percent,
+            1.0,
+            key="optimize_min_saving",
+            bind="query-params",
+            help="A plan that saves less is not worth its disruption.",
+        )
+        age = fourth.number_input(
+            "Oldest price, hours",
+            min_value=1.0,
+            value=DEFAULTS.max_price_age_hours,
+            step=1.0,
+            key="optimize_price_age",
+            bind="query-params",
+            placeholder="Any age",
+            help="Pools whose last price is older are skipped.",
+        )
+        types = first.number_input(
+            "Cheaper types for Spot to Spot",
+            0,
+            value=DEFAULTS.spot_to_spot_min_types,
+            key="optimize_spot_types",
+            bind="query-params",
+            help="A single Spot node moves to another pool only where so many types are cheaper.",
+        )
+        label = second.text_input(
+            "Never on Spot: label",
+            key="optimize_no_spot",
+            bind="query-params",
+            placeholder="tier=critical",
+            help="Pods with this label stay on on-demand capacity.",
+        )
+        managed = third.toggle(
+            "Replace managed nodes",
+            DEFAULTS.replace_managed_nodes,
+            key="optimize_managed",
+            bind="query-params",
+            help="Whether nodes of Karpenter or EKS Auto Mode may be replaced, too.",
+        )
+    return _given(
+        region=region,
+        interruption_cost=cost,
+        min_plan_saving_percent=least,
+        max_price_age_hours=age,
+        spot_to_spot_min_types=types,
+        no_spot_selector=_selector(label),
+        replace_managed_nodes=managed,
+    )
+
+
+def _ask_moment() -> datetime | None:
+    """The moment that is judged: now, or the end of an earlier day for which prices are known."""
+    day = st.date_input(
+        "Judge as of",
+        value=None,
+        max_value="today",
+        key="optimize_as_of",
+        bind="query-params",
+        width=220,
+        help="Empty: now. A day: its end (UTC), with the prices that were known then.",
+    )
+    return None if day is None else datetime.combine(day, time(23, 59, 59), session.UTC_ZONE)
+
+
+def _given(**asked: Any) -> dict[str, Any]:
+    """What differs from the engine's defaults."""
+    return {
+        name: value
+        for name, value in asked.items()
+        if value not in (None, (), {}) and value != getattr(DEFAULTS, name)
+    }
+
+
+def _selector(label: str | None) -> Mapping[str, str]:
+    """``tier=critical`` as a selector; text without a sign of equality asks for nothing."""
+    name, sign, value = (label or "").strip().partition("=")
+    return {name.strip(): value.strip()} if sign and name.strip() else {}
+
+
+def _families() -> list[str]:
+    return sorted({name.partition(".")[0] for name in data.price_choices().instance_types})
+
+
+def _run(
+    cluster: Cluster, requirements: Mapping[str, Any], as_of: datetime | None, user: Actor
+) -> None:
+    now = session.now()
+    question = Question(
+        cluster_id=cluster.id,
+        decision_type=DecisionType.SPOT_OPTIMIZE,
+        as_of=min(as_of or now, now),
+        requirements=requirements,
+    )
+    try:
+        with st.spinner("Deciding, and judging every step"):
+            decision_id = recommend(session.database(), question, actor=user, at=now)
+    except CloudOptimError as error:
+        show_problem(error)
+        return
+    data.forget_versions()
+    session.name_decision(decision_id)
