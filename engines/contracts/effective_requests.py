@@ -65,7 +65,7 @@ def _in_units(amounts: Amounts) -> PodRequests:
         to_whole_units(amounts.get("ephemeral-storage", 0)),
         tuple(extended.items()),
     )
-    if max(units[0], units[1], units[2], *extended.values(), 0) > LARGEST_AMOUNT:
+    if max(*units[:3], *extended.values()) > LARGEST_AMOUNT:
         raise InvalidInputError(
             "an amount of a resource",
             "is larger than any machine has",
@@ -132,8 +132,6 @@ def _of_pod_level(
         limits = _parsed(spec.resources.limits, "spec.resources.limits")
         for name in filter(_may_be_pod_level, {**of_containers, **limits}):
             asked.setdefault(name, of_containers.get(name, limits.get(name, 0)))
-    if not asked or not (status.resources or status.allocated_resources):
-        return asked
     held = _held(status.resources, status.allocated_resources, "the pod's status")
     overhead = _parsed(
         spec.overhead, "spec.overhead"

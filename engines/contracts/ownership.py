@@ -69,8 +69,8 @@ class Owners:
 
     def _deployment_by_hash(self, pod: Pod, controller: OwnerReference) -> int:
         """The Deployment of a pod whose ReplicaSet was not read, by the name of that ReplicaSet."""
-        suffix = f"-{pod.metadata.labels.get(_HASH_LABEL, '')}"
-        if controller.kind != "ReplicaSet" or suffix == "-" or not controller.name.endswith(suffix):
+        name, _, template_hash = controller.name.rpartition("-")
+        is_deployments = template_hash == pod.metadata.labels.get(_HASH_LABEL)
+        if controller.kind != "ReplicaSet" or not is_deployments:
             return -1
-        name = controller.name.removesuffix(suffix)
         return self.index.get(WorkloadKey("Deployment", pod.metadata.namespace, name), -1)

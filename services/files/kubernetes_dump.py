@@ -7,7 +7,7 @@ A file that is no such output at all is refused as a whole, with what to do inst
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,17 +38,20 @@ FROM_FILE_TIME = "time of the file"
 
 _ASK_KUBECTL = "give what `kubectl get ... -A -o json` printed"
 _UNKNOWN = "Unknown"
+_FOREIGN = "not Kubernetes"
 _OPTION_OF_MARKET_FILE = {
     MarketKind.SPOT_PRICES: "Spot prices (--prices)",
     MarketKind.SPOT_ADVISOR: "Spot Advisor rates (--advisor)",
     MarketKind.ON_DEMAND_PRICES: "on-demand prices (--on-demand)",
     MarketKind.INSTANCE_TYPES: "instance types",
 }
-_OPTION_OF_AWS_KEY = {
-    "Reservations": "EC2 instances (--instances)",
-    "Volumes": "EBS volumes (--volumes)",
-    "Snapshots": "EBS snapshots",
+_OPTION_OF_KEY = {
+    b"Reservations": "EC2 instances (--instances)",
+    b"Volumes": "EBS volumes (--volumes)",
+    b"Snapshots": "EBS snapshots",
+    b"current_state": "a decision request (`cli.py decide`)",
 }
+_FIRST_KEYS = 12  # of a file, in which one that tells what it is must stand
 
 
 class _Header(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -84,15 +87,17 @@ def read_dump(paths: Iterable[Path]) -> CurrentState:
 
     ``sources`` counts the objects of each file by kind. Raises InvalidInputError naming the file.
     """
-    named = set(paths)
-    files = named.union(*(_files_in(path) for path in named if path.is_dir()))
-    return read_dump_files(
-        (SourceFile.at(path), path in named) for path in sorted(files) if not path.is_dir()
-    )
+    files: dict[Path, tuple[Path, bool]] = {}
+    for path in sorted(set(paths)):
+        is_folder = path.is_dir()
+        for one in _files_in(path) if is_folder else (path,):
+            known = files.get(one.resolve(), (one, False))
+            files[one.resolve()] = (known[0], known[1] or not is_folder)
+    return read_dump_files((SourceFile.at(path), is_named) for path, is_named in files.values())
 
 
-def _files_in(folder: Path) -> set[Path]:
-    inside = {path for path in folder.rglob("*") if path.is_file()}
+def _files_in(folder: Path) -> list[Path]:
+    inside = sorted(path for path in folder.rglob("*") if path.is_file())
     if not inside:
         raise InvalidInputError(str(folder), "the folder holds no files", next_step=_ASK_KUBECTL)
     return inside
@@ -100,14 +105,11 @@ def _files_in(folder: Path) -> set[Path]:
 
 def read_dump_files(files: Iterable[tuple[SourceFile, bool]]) -> CurrentState:
     """The same from opened files. Each says whether it was named: a file that only lies in a
-    named folder and holds no JSON is counted as ignored, not refused."""
+    named folder and holds something else is counted as ignored, not refused."""
     collection = ObjectCollection()
     sources: list[DataSource] = []
     for source, is_named in files:
-        if not is_named and not looks_like_json(source.head()):
-            sources.append(_not_json(source))
-            continue
-        reader = _FileReader(source, collection)
+        reader = _FileReader(source, collection, is_named=is_named)
         reader.read()
         sources += reader.report()
     objects: dict[str, Any] = {
@@ -116,22 +118,12 @@ def read_dump_files(files: Iterable[tuple[SourceFile, bool]]) -> CurrentState:
     return CurrentState(**objects, unread=collection.unread or None, sources=tuple(sources))
 
 
-def _not_json(source: SourceFile) -> DataSource:
-    return DataSource(
-        kind="not JSON",
-        name=source.name,
-        count=1,
-        as_of=source.modified_at(),
-        as_of_basis=FROM_FILE_TIME,
-        is_ignored=True,
-    )
-
-
 class _FileReader:
     """Reads one file into a collection, and counts what it finds."""
 
-    def __init__(self, source: SourceFile, collection: ObjectCollection) -> None:
+    def __init__(self, source: SourceFile, collection: ObjectCollection, *, is_named: bool) -> None:
         self._source = source
+        self._is_named = is_named
         self._collection = collection
         self._counts: Counter[tuple[str, bool]] = Counter()  # by kind, and whether it is ignored
         self._kindless: list[msgspec.Raw] = []  # items met before their list told its kind
@@ -140,7 +132,8 @@ class _FileReader:
     def read(self) -> None:
         """Read the whole file."""
         if not looks_like_json(self._source.head()):
-            raise _no_json(self._source)
+            self._refuse_or_ignore(_no_json)
+            return
         for part in read_json_stream(self._source):
             if isinstance(part, Items):
                 self._take_items(part)
@@ -196,8 +189,8 @@ class _FileReader:
         if header.kind == "Status":
             raise self._refuse_document(part, f"holds an error of the API server: {header.message}")
         if not header.kind:
-            raise _no_object(self._source, part)
-        if header.items is None:
+            self._refuse_or_ignore(_no_object)
+        elif header.items is None:
             self._add(header.kind, header.api_version, part.json)
         else:
             self._end_list(header)
@@ -208,11 +201,10 @@ class _FileReader:
         for item in (*kindless, *(header.items or ())):
             self._take_item(item, header)
         if self._kindless:
-            raise self._source.refuse(
-                f"holds a list of {len(self._kindless)} objects without a kind",
-                next_step=_ASK_KUBECTL,
-            )
-        self._count_empty(header)
+            self._kindless = []
+            self._refuse_or_ignore(_no_object)
+        else:
+            self._count_empty(header)
 
     def _count_empty(self, header: _Header) -> None:
         """An empty list of one kind says that there are none of it."""
@@ -267,6 +259,12 @@ class _FileReader:
             line=line,
         )
 
+    def _refuse_or_ignore(self, error: Callable[[SourceFile], InvalidInputError]) -> None:
+        """A file of something else: refused if it was named, counted if it only lay there."""
+        if self._is_named:
+            raise error(self._source)
+        self._counts[_FOREIGN, True] += 1
+
     def _refuse_document(self, part: Document, reason: str) -> InvalidInputError:
         return self._source.refuse(reason, next_step=_ASK_KUBECTL, line=part.line)
 
@@ -307,19 +305,15 @@ def _no_json(source: SourceFile) -> InvalidInputError:
     return _another_kind(source) or source.refuse("is not JSON", next_step=_ASK_KUBECTL, line=1)
 
 
-def _no_object(source: SourceFile, part: Document) -> InvalidInputError:
+def _no_object(source: SourceFile) -> InvalidInputError:
     """The error for JSON that is no Kubernetes object."""
-    keys = msgspec.json.decode(part.json, type=dict[str, msgspec.Raw]).keys()
-    for key, what in _OPTION_OF_AWS_KEY.items():
-        if key in keys:
+    keys = re.findall(rb'"(\w+)"\s*:', source.head())
+    for key, what in _OPTION_OF_KEY.items():
+        if key in keys[:_FIRST_KEYS]:
             return source.refuse(f"holds {what}", next_step="give it by that option instead")
-    if "current_state" in keys:
-        next_step = "give it to `cli.py decide` instead"
-        return source.refuse("holds a decision request", next_step=next_step)
     return _another_kind(source) or source.refuse(
-        "is JSON, but no Kubernetes object: it has no kind",
+        "is JSON, but holds no Kubernetes objects: nothing in it has a kind",
         next_step=_ASK_KUBECTL,
-        line=part.line,
     )
 
 

@@ -132,6 +132,10 @@ def test_cpu_requests_add_up_as_the_scheduler_adds_them(spec, millicores):
     assert requests_of(spec).cpu_millicores == millicores
 
 
+def test_a_pod_that_asks_for_nothing_gets_nothing():
+    assert requests_of({"containers": [container("a")]}) == (0, 0, 0, ())
+
+
 def test_cpu_and_memory_peak_separately():
     """cpu: max(500, 100) = 500 from the container; memory: max(100 Mi, 900 Mi) from the init."""
     spec = {
@@ -165,6 +169,8 @@ DEFERRED = {"conditions": [{"type": "PodResizePending", "status": "True", "reaso
         ("800m", status_of(in_force="500m", allocated="500m"), 800),  # growing: already counted
         ("200m", status_of(in_force="300m", allocated="400m"), 400),
         ("200m", status_of(in_force="400m", allocated="300m"), 400),
+        ("200m", status_of(in_force="400m"), 400),
+        ("200m", status_of(allocated="400m"), 400),
         ("800m", status_of(in_force="500m", allocated="500m") | DEFERRED, 800),
         ("800m", status_of(in_force="500m", allocated="500m") | INFEASIBLE, 500),
         ("800m", INFEASIBLE, 800),  # nothing tells what is held
@@ -228,17 +234,25 @@ def test_pod_level_requests_do_not_touch_resources_that_cannot_be_pod_level():
 
 
 @pytest.mark.parametrize(
-    ("amount", "is_accepted"), [("281474976710656", True), ("281474976710657", False)]
+    ("resource", "accepted", "refused"),
+    [
+        ("memory", "281474976710656", "281474976710657"),  # 2^48
+        ("cpu", "281474976710656m", "281474976710657m"),
+        ("ephemeral-storage", "281474976710656", "281474976710657"),
+        ("nvidia.com/gpu", "281474976710656", "281474976710657"),
+    ],
 )
-def test_an_amount_beyond_any_machine_is_refused(amount, is_accepted):
-    """The limit is 2^48: sums over all pods of a cluster must stay exact."""
-    spec = {"containers": [container("a", memory=amount)]}
+def test_an_amount_beyond_any_machine_is_refused(resource, accepted, refused):
+    """Sums over all pods of a cluster must stay exact."""
 
-    if is_accepted:
-        assert requests_of(spec).memory_bytes == 2**48
-    else:
-        with pytest.raises(InvalidInputError, match="larger than any machine"):
-            requests_of(spec)
+    def requests(amount):
+        return requests_of(
+            {"containers": [{"name": "a", "resources": {"limits": {resource: amount}}}]}
+        )
+
+    assert 2**48 in (*requests(accepted)[:3], *dict(requests(accepted).extended).values())
+    with pytest.raises(InvalidInputError, match="larger than any machine"):
+        requests(refused)
 
 
 def test_a_bad_amount_is_named_with_its_container():

@@ -167,6 +167,15 @@ def test_without_replicasets_the_deployment_is_found_by_the_template_hash():
 
 
 @pytest.mark.parametrize(
+    "owner", [("StatefulSet", "web-6d4b"), ("ReplicaSet", "web-9999"), ("ReplicaSet", "api-6d4b")]
+)
+def test_only_a_replicaset_of_that_name_and_hash_tells_the_deployment(owner):
+    pod = a_pod(owner=owner, labels={"pod-template-hash": "6d4b"})
+
+    assert a_cluster(a_workload("web"), pod).pods.workload.tolist() == [-1]
+
+
+@pytest.mark.parametrize(
     ("owner", "workload", "has_controller", "is_orphan"),
     [
         (None, a_workload("r", kind="ReplicaSet"), False, False),  # a bare pod
@@ -190,6 +199,8 @@ def test_a_pod_is_bare_owned_or_an_orphan(owner, workload, has_controller, is_or
 
     assert pods.has_controller.tolist() == [has_controller]
     assert pods.is_orphan.tolist() == [is_orphan]
+    if is_orphan or not has_controller:
+        assert pods.workload.tolist() == [-1]
 
 
 def test_a_job_of_another_api_group_is_no_job():

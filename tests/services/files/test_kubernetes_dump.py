@@ -128,7 +128,28 @@ def test_gz_and_folders_are_read(write, tmp_path):
     document = read_dump([tmp_path / "dump"])
 
     assert len(document.pods) == len(document.nodes) == 1
-    assert rows(document) == [("not JSON", 1, True), ("Node", 1, False), ("Pod", 1, False)]
+    assert rows(document) == [("not Kubernetes", 1, True), ("Node", 1, False), ("Pod", 1, False)]
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,2\n", {"SpotPriceHistory": []}, [{"region": "us-east-1"}]]
+)
+def test_what_only_lies_in_a_folder_is_counted_and_a_named_file_is_refused(
+    write, tmp_path, content
+):
+    write(a_list(POD), "dump/pods.json")
+    other = write(content, "dump/prices.json")
+
+    assert rows(read_dump([tmp_path / "dump"])) == [("Pod", 1, False), ("not Kubernetes", 1, True)]
+    with pytest.raises(InvalidInputError):
+        read_dump([tmp_path / "dump", other])
+
+
+def test_half_a_file_in_a_folder_is_refused_all_the_same(write, tmp_path):
+    write(json.dumps(a_list(POD)).encode()[:-5], "dump/pods.json")
+
+    with pytest.raises(InvalidInputError, match="ends in the middle"):
+        read_dump([tmp_path / "dump"])
 
 
 def test_a_file_that_is_named_twice_or_lies_in_a_named_folder_counts_once(write, tmp_path):
@@ -242,15 +263,19 @@ def test_times_later_than_the_file_are_not_believed(write):
         ({"spot_advisor": {}, "ranges": []}, "Spot Advisor rates (--advisor)", "option"),
         ({"Reservations": []}, "EC2 instances (--instances)", "option"),
         ({"Volumes": []}, "EBS volumes (--volumes)", "option"),
-        ({"request_id": "r", "current_state": {}}, "a decision request", "decide"),
-        ({"a": 1}, "no Kubernetes object", "kubectl get"),
+        (
+            {"request_id": "r", "current_state": {}},
+            "a decision request (`cli.py decide`)",
+            "option",
+        ),
+        ({"a": 1}, "holds no Kubernetes objects", "kubectl get"),
         ([1, 2], "holds no Kubernetes objects", "kubectl get"),
         (
             {"kind": "Status", "status": "Failure", "message": "pods is forbidden"},
             "an error of the API server: pods is forbidden",
             "kubectl get",
         ),
-        (a_list(bare(POD)), "1 objects without a kind", "kubectl get"),
+        (a_list(bare(POD)), "nothing in it has a kind", "kubectl get"),
         (a_list(bare(POD), kind=7), "expected `str`", "kubectl get"),
         (b'{"kind": "Pod", "metadata": {"name": "\xff"}}', "is not UTF-8", "complete copy"),
         (b'{"kind": "List", "items": [{"kind": \xff}]}', "is not UTF-8", "complete copy"),
