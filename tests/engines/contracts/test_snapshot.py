@@ -251,14 +251,37 @@ def test_the_order_of_init_containers_is_kept():
 
 
 def test_of_two_versions_of_an_object_the_newer_counts_and_it_is_a_problem():
-    older = a_pod(cpu=1, metadata={"creationTimestamp": "2026-08-01T00:00:00Z"})
-    newer = a_pod(cpu=2, metadata={"creationTimestamp": "2026-08-02T00:00:00Z"})
+    older = a_pod(cpu=1, metadata={"uid": "z", "creationTimestamp": "2026-08-01T00:00:00Z"})
+    newer = a_pod(cpu=2, metadata={"uid": "a", "creationTimestamp": "2026-08-02T00:00:00Z"})
 
     for objects in ((older, newer), (newer, older), (older, newer, older)):
         cluster = a_cluster(*objects)
         assert cluster.pods.request_cpu_millicores.tolist() == [2000]
         assert reasons(cluster) == [("contradictory_duplicate", "Pod", "web-1")]
+        assert "in 2 versions" in cluster.problems[0].message
         assert cluster.set_aside == {"pods": (older,)}
+
+
+def test_everything_that_is_left_out_is_kept_aside():
+    """A bad node, a second version of a node, a node without a name, and two such pods."""
+    cluster = a_cluster(
+        a_node("bad", status={"allocatable": {"cpu": "x"}}),
+        a_node("twice", cpu=4),
+        a_node("twice", cpu=8),
+        a_node("thrice", cpu=4),
+        a_node("thrice", cpu=8),
+        a_node(""),
+        a_pod("bad", spec=BAD_REQUESTS),
+        a_pod("worse", spec=BAD_REQUESTS),
+        a_pod(""),
+    )
+
+    aside = {
+        field: [one.metadata.name for one in some] for field, some in cluster.set_aside.items()
+    }
+    assert aside == {"nodes": ["", "bad", "thrice", "twice"], "pods": ["", "bad", "worse"]}
+    assert cluster.nodes.names == ("thrice", "twice")
+    assert len(cluster.problems) == 7
 
 
 def test_workloads_of_one_name_and_two_kinds_are_two_objects():
