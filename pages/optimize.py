@@ -1,19 +1,19 @@
 """Optimize: dry-run the Spot optimizer on a cluster and read its plan with the proof."""
 
-from ui.components import data
 from ui.components.cards import show_heading
 from ui.decisions.details import show_decision
+from ui.decisions.stream import load_named
 from ui.optimize.asking import ask
 from ui.optimize.choosing import choose_cluster, show_history
-from ui.session import named_decision, require
+from ui.session import require
 
 user = require("viewer")
 
 show_heading("Optimize", "A dry run decides and judges; nothing is changed anywhere", level="title")
-cluster = choose_cluster(user)
+cluster = choose_cluster(user, load_named())
 if cluster is not None:
     ask(cluster, user)
-    chosen = named_decision()
-    if chosen is not None:
-        show_decision(data.decision(chosen), key="optimize")
+    shown = load_named()
+    if shown is not None and shown.summary.cluster_id == cluster.id:
+        show_decision(shown, key="optimize")
     show_history(cluster)

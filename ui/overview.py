@@ -10,10 +10,20 @@ from services.workflows.browse_overview import NextStep, NextStepKind, Overview
 from services.workflows.browse_system import Event
 from ui import navigation, session
 from ui.components import charts, data, formatting, tables, wording
-from ui.components.cards import Card, Tone, show_cards, show_empty, show_heading, show_problem
+from ui.components.cards import (
+    Card,
+    FeedLine,
+    Tone,
+    show_cards,
+    show_empty,
+    show_feed,
+    show_heading,
+    show_problem,
+)
 
 REFRESH_SECONDS = 60
 FEED_LENGTH = 12
+MAX_BARS = 8
 CLUSTER_COLUMNS = (
     tables.Column(name="name", label="Cluster"),
     tables.Column(name="nodes", label="Nodes", kind="number"),
@@ -48,6 +58,8 @@ def show_overview() -> None:
     steps, activity = st.columns((3, 2), gap="medium")
     with steps:
         _show_next_steps(overview.next_steps)
+        if overview.lines:
+            _show_costs(overview)
     with activity:
         _show_activity(feed)
     if overview.lines:
@@ -71,7 +83,7 @@ def _show_cards(overview: Overview) -> None:
             ),
             Card(
                 label="Safe savings found",
-                value=f"{formatting.money(overview.saving_usd_month, 0)} a month",
+                value=f"{formatting.money(overview.saving_usd_month, 0)}/month",
                 note=f"{formatting.percent(overview.saving_share)} of the cost",
                 source="newest decision of each cluster",
                 tone="good" if overview.saving_usd_month else "plain",
@@ -171,31 +183,40 @@ def _show_activity(feed: Sequence[Event]) -> None:
         show_empty("Nothing happened yet", "Imports and decisions will appear here.", "history")
         return
     now = session.now()
-    with st.container(border=True, key="overview-feed", gap=None):
-        for event in feed:
-            happened = formatting.age(event.occurred_at, now)
-            st.markdown(
-                f"{wording.event(event)}  \n:small[:gray[{happened}]]",
-                help=formatting.moment_utc(event.occurred_at),
-            )
+    show_feed([_feed_line(event, now) for event in feed])
+
+
+def _feed_line(event: Event, now: datetime) -> FeedLine:
+    sign, text = wording.event(event)
+    return FeedLine(
+        sign=sign,
+        subject=event.subject,
+        text=text,
+        age=formatting.age(event.occurred_at, now),
+        hover=formatting.moment_utc(event.occurred_at),
+    )
+
+
+def _show_costs(overview: Overview) -> None:
+    """Each cluster's month now, and with its newest safe plan."""
+    show_heading("Cost a month", "Now, and with the newest safe plan of each cluster")
+    lines = sorted(overview.lines, key=lambda one: -one.summary.current_cost_per_month)
+    lines = lines[:MAX_BARS]
+    now = [line.summary.current_cost_per_month for line in lines]
+    planned = [line.planned_usd_month for line in lines]
+    figure = charts.paired_bars(
+        [line.cluster.name for line in lines],
+        {"now": [float(one) for one in now], "with the plan": [float(one) for one in planned]},
+        {
+            "now": [formatting.money(one, 0) for one in now],
+            "with the plan": [formatting.money(one, 0) for one in planned],
+        },
+    )
+    st.plotly_chart(figure, key="overview-costs", config=charts.PLOT_CONFIG)
 
 
 def _show_clusters(overview: Overview) -> None:
     show_heading("Clusters", "Cost at list prices; the saving is that of the newest safe decision")
-    if len(overview.lines) > 1:
-        figure = charts.bar_chart(
-            [
-                charts.Bar(
-                    label=line.cluster.name,
-                    value=float(line.summary.current_cost_per_month),
-                    text=f"{formatting.money(line.summary.current_cost_per_month, 0)} a month",
-                    color=charts.BLUE,
-                )
-                for line in overview.lines
-            ],
-            value_format="$,.0f",
-        )
-        st.plotly_chart(figure, key="overview-costs", config=charts.PLOT_CONFIG)
     tables.show_table(
         [
             {

@@ -57,7 +57,7 @@ def show_health() -> None:
         return
     show_cards([_database_card(status), _data_card(health), _cache_card(), _program_card(status)])
     for reason in health.reasons:
-        st.warning(reason[:1].upper() + reason[1:], icon=":material/schedule:")
+        st.warning(formatting.plain(formatting.sentence(reason)), icon=":material/schedule:")
 
 
 def show_data_ages() -> None:

@@ -46,6 +46,11 @@ class ClusterLine(msgspec.Struct, frozen=True, kw_only=True):
     latest: DecisionSummary | None
     saving_usd_month: Decimal
 
+    @property
+    def planned_usd_month(self) -> Decimal:
+        """What the cluster would cost with its newest safe plan."""
+        return self.summary.current_cost_per_month - self.saving_usd_month
+
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """All clusters together. Money is USD at list prices."""

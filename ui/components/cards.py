@@ -27,6 +27,17 @@ class Card:
     tone: Tone = "plain"
 
 
+@dataclass(frozen=True, kw_only=True)
+class FeedLine:
+    """One thing that happened: a sign, about what, the sentence, how long ago."""
+
+    sign: str
+    subject: str
+    text: str
+    age: str
+    hover: str
+
+
 def show_cards(cards: Sequence[Card]) -> None:
     """A row of cards of equal height that wraps where the window is narrow."""
     st.html(f'<div class="co-cards">{"".join(map(_card, cards))}</div>')
@@ -48,10 +59,22 @@ def show_empty(title: str, advice: str, icon: str = "inbox") -> None:
         st.markdown(advice, text_alignment="center")
 
 
+def show_feed(lines: Sequence[FeedLine]) -> None:
+    """A list of what happened, each line with its age; the hover adds UTC."""
+    items = "".join(
+        f'<div class="co-line" title="{escape(line.hover)}">'
+        f'<span class="co-sign">{escape(line.sign)}</span>'
+        f"<div><b>{escape(line.subject)}</b> {escape(line.text)}<small>{escape(line.age)}</small>"
+        "</div></div>"
+        for line in lines
+    )
+    st.html(f'<div class="co-feed">{items}</div>')
+
+
 def show_problem(error: CloudOptimError) -> None:
     """An error that a person can act on: what failed and the next step, never a traceback."""
-    problem = error.problem[:1].upper() + error.problem[1:]
-    step = error.next_step[:1].upper() + error.next_step[1:]
+    problem = formatting.sentence(error.problem)
+    step = formatting.sentence(error.next_step)
     st.error(f"**{plain(problem)}**  \nNext step: {plain(step)}", icon=":material/error:")
 
 

@@ -5,7 +5,7 @@ of more than 10,000 points are thinned to about 2,000 by LTTB, which keeps their
 then takes 0.16 s instead of 4.9 s for 100,000 points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # plotly takes a third of a second to import
     from plotly.graph_objects import Figure
 
-GREEN, BLUE, YELLOW, RED, GRAY = "#12a37e", "#3b82f6", "#e0a100", "#d9482b", "#8492a6"
+GREEN, BLUE, YELLOW, RED, GRAY = "#0d8a68", "#2f6fe4", "#d99a00", "#d0432a", "#8492a6"
 SERIES_COLORS = (BLUE, GREEN, YELLOW, "#9b6bd3", RED, "#2aa6c9", GRAY, "#c06a9b")
 SERIES_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
@@ -116,6 +116,30 @@ def thin_all(lines: Sequence[Line]) -> tuple[list[Line], bool]:
     return [thin(line, share) for line in lines], True
 
 
+def paired_bars(
+    labels: Sequence[str], pairs: Mapping[str, Sequence[float]], texts: Mapping[str, Sequence[str]]
+) -> "Figure":
+    """Two or more bars for each label, first label on top; USD, the first kind in blue."""
+    figure = _figure(28 * len(labels) * len(pairs) + 70)
+    for color, (name, values) in zip((BLUE, GREEN), pairs.items(), strict=False):
+        figure.add_bar(
+            y=list(labels),
+            x=list(values),
+            name=name,
+            text=list(texts[name]),
+            textposition="auto",
+            insidetextanchor="end",
+            insidetextfont={"color": "#ffffff"},
+            orientation="h",
+            marker={"color": color, "cornerradius": 4},
+            hovertemplate="%{y}: %{text}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(rangemode="tozero", tickformat="$,.0f")
+    figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
+    figure.update_layout(bargap=0.3, legend={"traceorder": "normal"})
+    return figure
+
+
 def line_chart(
     lines: Sequence[Line], *, zone: ZoneInfo, value_title: str, value_format: str, height: int = 380
 ) -> "Figure":
@@ -159,7 +183,9 @@ def bar_chart(
         y=[bar.label for bar in bars],
         x=[bar.value for bar in bars],
         text=[bar.text for bar in bars],
-        textposition="outside",
+        textposition="auto",  # inside where the bar is long enough, else beside it
+        insidetextanchor="end",
+        insidetextfont={"color": "#ffffff"},
         cliponaxis=False,
         orientation="h",
         marker={"color": [bar.color for bar in bars], "cornerradius": 4},

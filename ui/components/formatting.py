@@ -103,3 +103,8 @@ def age(then: datetime | None, now: datetime) -> str:
 def plain(text: str) -> str:
     """Text inside Markdown, unchanged: names of files and objects may hold any character."""
     return "".join(f"\\{sign}" if sign in _MARKDOWN_SIGNS else sign for sign in text)
+
+
+def sentence(text: str) -> str:
+    """Text that begins with a capital letter, as messages inside others do not."""
+    return text[:1].upper() + text[1:]

@@ -44,7 +44,7 @@ def read_layers(verdict: SafetyVerdict, limits: SafetyLimits) -> list[LayerReadi
             state=_state(layer, verdict),
             measured=_measured(layer, verdict),
             limit=_limit(layer, limits),
-            findings=tuple(_sentence(one.message) for one in _of(layer, verdict)),
+            findings=tuple(formatting.sentence(one.message) for one in _of(layer, verdict)),
         )
         for layer in SafetyLayer
     ]
@@ -118,7 +118,8 @@ def cost_per_hour(entries: Sequence[AllocationEntry]) -> Decimal:
 
 
 def _show_banner(verdict: SafetyVerdict) -> None:
-    text = f"**{wording.VERDICTS[verdict.action_taken]}.** {verdict.message}"
+    message = formatting.plain(formatting.sentence(verdict.message))
+    text = f"**{wording.VERDICTS[verdict.action_taken]}.** {message}."
     match verdict.action_taken:
         case VerdictAction.APPROVED:
             st.success(text, icon=":material/verified_user:")
@@ -193,10 +194,6 @@ def _limit(layer: SafetyLayer, limits: SafetyLimits) -> str:
             return f"≥ {formatting.percent(limits.min_on_demand_share)}"
         case SafetyLayer.ALL_TOGETHER:
             return "all"
-
-
-def _sentence(message: str) -> str:
-    return message[:1].upper() + message[1:]
 
 
 def _zone_bar(zone: ZoneShare) -> charts.Bar:

@@ -24,7 +24,7 @@ from engines.contracts.pricing import InterruptionBucket
 from engines.contracts.results import DecisionType
 from engines.contracts.verdict import SafetyLayer, VerdictAction
 from services.workflows.browse_system import Event
-from ui.components.formatting import money, plain
+from ui.components.formatting import money
 
 DECISION_TYPES = {
     DecisionType.SPOT_OPTIMIZE: "Spot optimizer",
@@ -122,27 +122,27 @@ def verdict(action: str) -> str:
     return in_words(action)
 
 
-def event(happened: Event) -> str:
-    """A domain event as a sentence of Markdown."""
+def event(happened: Event) -> tuple[str, str]:
+    """A domain event as a sign and a sentence; the subject stands before the sentence."""
     facts = happened.payload
     match happened.type:
         case "optimization.completed":
-            saving = Decimal(str(facts.get("estimated_savings", 0)))
-            ended = verdict(str(facts.get("verdict") or facts.get("status", "")))
-            return (
-                f"**{plain(happened.subject)}**: {decision_type(str(facts.get('decision_type')))}"
-                f" decided, {ended}, saves {money(saving, 0)} a month".replace("$", "\\$")
-            )
+            ended = str(facts.get("verdict") or facts.get("status", ""))
+            saving = money(Decimal(str(facts.get("estimated_savings", 0))), 0)
+            kind = decision_type(str(facts.get("decision_type")))
+            known = {str(one): sign for one, sign in VERDICT_SIGNS.items()}
+            return known.get(ended, "✕"), f"{kind}: {_ending(ended)}, saves {saving} a month"
         case "cluster.state.changed":
-            return (
-                f"**{plain(happened.subject)}** opened: {facts.get('nodes')} nodes, "
-                f"{facts.get('pods')} pods"
-            )
+            return "◇", f"opened: {facts.get('nodes')} nodes, {facts.get('pods')} pods"
         case "safety.limits.changed":
-            change = "loosened" if facts.get("loosened") else "tightened"
-            return f"**{plain(happened.subject)}**: safety limits {change}"
+            return "!", "safety limits loosened" if facts.get("loosened") else "limits tightened"
         case _:
-            return f"**{plain(happened.subject)}**: {in_words(happened.type).lower()}"
+            return "·", in_words(happened.type).lower()
+
+
+def _ending(code: str) -> str:
+    known = {str(one): words.lower() for one, words in VERDICTS.items()}
+    return known.get(code, in_words(code).lower())
 
 
 def describe_step(step: PlanStep) -> str:  # noqa: C901, PLR0912 - one case for each type of step

@@ -54,7 +54,7 @@ def _show_objection(response: DecisionResponse) -> None:
     told = [one.message for one in response.skipped if one.subject.kind == "Cluster"]
     show_empty(
         "Nothing is replaced",
-        formatting.plain(told[0][:1].upper() + told[0][1:]) if told else "See the tab Skipped.",
+        formatting.plain(formatting.sentence(told[0])) if told else "See the tab Skipped.",
         "check_circle",
     )
 
@@ -86,9 +86,9 @@ def _show_bill(advised: Recommendation) -> None:
             ),
             Card(
                 label="Proof",
-                value=f"≤ {formatting.percent(proof.get('gap', 0.0), 2)} off",
-                note="the proven lower bound of any safe allocation",
-                source=f"bound {proof.get('lower_bound_usd_per_hour', 0):.4f} USD/h, weighed",
+                value=f"{formatting.percent(proof.get('gap', 0.0), 2)} gap",
+                note="to what no safe allocation can beat",
+                source=f"proven bound {proof.get('lower_bound_usd_per_hour', 0):.4f} USD/h, weighed",
                 tone="info",
             ),
         ]

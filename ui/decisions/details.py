@@ -17,7 +17,7 @@ from ui.components.cards import Card, Tone, show_cards, show_heading, show_probl
 from ui.components.formatting import plain
 from ui.components.verdict import show_distribution, show_verdict
 from ui.decisions.allocation import show_allocations
-from ui.decisions.pools import show_pools
+from ui.decisions.pools import count_pools, show_pools
 
 STEP_COLUMNS = (
     tables.Column(name="number", label="No.", kind="number", width="small"),
@@ -56,7 +56,7 @@ def show_decision(logged: LoggedDecision, *, key: str) -> None:
     verdict, pools, plan, skipped, inputs = st.tabs(
         [
             "Verdict",
-            f"Pools ({len(response.recommendations)})",
+            f"Pools ({count_pools(response)})",
             f"Plan ({len(response.execution_plan)} steps)",
             f"Skipped ({len(response.skipped)})",
             "Inputs and evidence",
@@ -97,7 +97,7 @@ def _show_cards(response: DecisionResponse) -> None:
         [
             Card(
                 label="Saves",
-                value=f"{formatting.money(response.estimated_savings, 0)} a month",
+                value=f"{formatting.money(response.estimated_savings, 0)}/month",
                 note="against the cluster's present cost",
                 source="list prices, 730 hours a month",
                 tone="good" if response.estimated_savings > 0 else "plain",
@@ -143,7 +143,8 @@ def _show_warnings(warnings: Sequence[Notice]) -> None:
         subjects = ", ".join(notice.subjects[:8])
         more = f" and {len(notice.subjects) - 8} more" if len(notice.subjects) > 8 else ""
         st.warning(
-            plain(notice.message) + (f"  \n:small[{plain(subjects)}{more}]" if subjects else ""),
+            plain(formatting.sentence(notice.message))
+            + (f"  \n:small[{plain(subjects)}{more}]" if subjects else ""),
             icon=":material/info:",
         )
 
@@ -153,7 +154,9 @@ def _show_safety(response: DecisionResponse, limits: SafetyLimits, key: str) -> 
         st.info("There was no plan to judge.", icon=":material/info:")
         return
     show_verdict(response.safety, limits)
-    show_heading("As the plan leaves the cluster", "Shares of the capacity of Ready nodes")
+    show_heading(
+        "As the plan leaves the cluster", "A share is the larger of its vCPU and its memory share"
+    )
     show_distribution(response.safety.zones, response.safety.pools, limits, key=key)
     if response.alternative_safety is not None:
         show_heading("The safe alternative", "Judged by the same five layers")

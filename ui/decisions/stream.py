@@ -6,7 +6,12 @@ from datetime import timedelta
 import streamlit as st
 
 from engines.contracts.results import DecisionType
-from services.workflows.browse_decisions import DecisionFilter, DecisionPage, DecisionSummary
+from services.workflows.browse_decisions import (
+    DecisionFilter,
+    DecisionPage,
+    DecisionSummary,
+    LoggedDecision,
+)
 from ui import session
 from ui.components import charts, data, formatting, tables, wording
 from ui.components.cards import show_empty
@@ -50,6 +55,12 @@ def choose_decision() -> int | None:
     return session.named_decision()
 
 
+def load_named() -> LoggedDecision | None:
+    """The decision that the address names, whole."""
+    named = session.named_decision()
+    return None if named is None else data.decision(named)
+
+
 def _ask_filter() -> DecisionFilter:
     with st.container(horizontal=True, vertical_alignment="bottom", key="stream-tools"):
         kind = st.selectbox(
@@ -60,7 +71,7 @@ def _ask_filter() -> DecisionFilter:
             key="stream_type",
             bind="query-params",
             placeholder="All types",
-            width=200,
+            width=170,
         )
         cluster = st.selectbox(
             "Cluster",
@@ -69,7 +80,7 @@ def _ask_filter() -> DecisionFilter:
             key="stream_cluster",
             bind="query-params",
             placeholder="All clusters",
-            width=240,
+            width=190,
         )
         verdict = st.selectbox(
             "Verdict",
@@ -78,7 +89,7 @@ def _ask_filter() -> DecisionFilter:
             key="stream_verdict",
             bind="query-params",
             placeholder="All verdicts",
-            width=160,
+            width=140,
         )
         period = st.segmented_control(
             "Period",

@@ -27,8 +27,8 @@ ARCHITECTURES = ("amd64", "arm64")
 def ask(cluster: Cluster, user: Actor) -> None:
     """The form and its button; a dry run writes the new decision into the address."""
     with st.container(border=True, key="optimize-form"):
-        requirements = _ask_main() | _ask_more()
-        as_of = _ask_moment()
+        requirements, as_of = _ask_main()
+        requirements |= _ask_more()
         if st.button(
             "Dry run",
             type="primary",
@@ -39,59 +39,61 @@ def ask(cluster: Cluster, user: Actor) -> None:
             _run(cluster, requirements, as_of, user)
 
 
-def _ask_main() -> dict[str, Any]:
-    """What most people set; None and empty mean the engine's default."""
-    families, architecture, vcpu, memory, headroom = st.columns(
-        (3, 2, 2, 2, 2), vertical_alignment="bottom"
-    )
-    return _given(
-        allowed_families=tuple(
-            families.multiselect(
-                "Instance families",
-                _families(),
-                key="optimize_families",
+def _ask_main() -> tuple[dict[str, Any], datetime | None]:
+    """What most people set, and the moment; None and empty mean the engine's default."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="optimize-main"):
+        asked = _given(
+            allowed_families=tuple(
+                st.multiselect(
+                    "Instance families",
+                    _families(),
+                    key="optimize_families",
+                    bind="query-params",
+                    placeholder="All without GPU",
+                    width=330,
+                )
+            ),
+            architecture=st.selectbox(
+                "Architecture",
+                ARCHITECTURES,
+                index=None,
+                key="optimize_architecture",
                 bind="query-params",
-                placeholder="All without GPU",
-            )
-        ),
-        architecture=architecture.selectbox(
-            "Architecture",
-            ARCHITECTURES,
-            index=None,
-            key="optimize_architecture",
-            bind="query-params",
-            placeholder="As most nodes",
-        ),
-        required_vcpu=vcpu.number_input(
-            "vCPU needed",
-            min_value=1.0,
-            value=None,
-            step=1.0,
-            key="optimize_vcpu",
-            bind="query-params",
-            placeholder="From the pods",
-            help="vCPU that the whole cluster must offer. Empty: requests of the pods, the "
-            "DaemonSets' part on each node, and the headroom.",
-        ),
-        required_memory_gib=memory.number_input(
-            "Memory needed, GiB",
-            min_value=1.0,
-            value=None,
-            step=1.0,
-            key="optimize_memory",
-            bind="query-params",
-            placeholder="From the pods",
-        ),
-        headroom_percent=headroom.number_input(
-            "Headroom, %",
-            0.0,
-            100.0,
-            DEFAULTS.headroom_percent,
-            1.0,
-            key="optimize_headroom",
-            bind="query-params",
-            help="Room on top of what pods and DaemonSets ask for.",
-        ),
+                placeholder="As most nodes",
+                width=160,
+            ),
+            required_vcpu=_amount("vCPU needed", "optimize_vcpu"),
+            required_memory_gib=_amount("Memory needed, GiB", "optimize_memory"),
+            headroom_percent=st.number_input(
+                "Headroom, %",
+                0.0,
+                100.0,
+                DEFAULTS.headroom_percent,
+                1.0,
+                format="%.0f",
+                key="optimize_headroom",
+                bind="query-params",
+                help="Room on top of what pods and DaemonSets ask for.",
+                width=140,
+            ),
+        )
+        return asked, _ask_moment()
+
+
+def _amount(label: str, key: str) -> float | None:
+    """A number that the engine works out by itself where it is left empty."""
+    return st.number_input(
+        label,
+        min_value=1.0,
+        value=None,
+        step=1.0,
+        format="%.0f",
+        key=key,
+        bind="query-params",
+        placeholder="Auto",
+        help="What the whole cluster must offer. Empty: the requests of its pods, the DaemonSets' "
+        "part on each node, and the headroom.",
+        width=160,
     )
 
 
@@ -177,7 +179,7 @@ def _ask_moment() -> datetime | None:
         max_value="today",
         key="optimize_as_of",
         bind="query-params",
-        width=220,
+        width=160,
         help="Empty: now. A day: its end (UTC), with the prices that were known then.",
     )
     return None if day is None else datetime.combine(day, time(23, 59, 59), session.UTC_ZONE)

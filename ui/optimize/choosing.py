@@ -1,10 +1,12 @@
 """Which cluster is looked at, and what was decided about it before."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from services.access import Actor, Role
 from services.workflows.browse_clusters import Cluster
-from services.workflows.browse_decisions import DecisionFilter
+from services.workflows.browse_decisions import DecisionFilter, LoggedDecision
 from ui import session
 from ui.clusters.opening import ask_for_dump
 from ui.components import data, formatting, tables
@@ -14,31 +16,50 @@ from ui.decisions.stream import COLUMNS, to_row
 HISTORY_ROWS = 20
 
 
-def choose_cluster(user: Actor) -> Cluster | None:
-    """An opened cluster, or one opened here and now; None where there is none yet."""
+def choose_cluster(user: Actor, shown: LoggedDecision | None) -> Cluster | None:
+    """An opened cluster (at first that of the decision shown), or one opened here and now."""
     clusters = {one.name: one for one in data.clusters()}
     if not clusters:
         show_empty(
             "No cluster yet", "Open a dump on **Clusters**, or right here below.", "folder_open"
         )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="optimize-tools"):
+        place = st.container(width=320)
+        opened = _open_dump(user, is_first=not clusters)
+        line = st.empty()
+    if opened is not None:
+        clusters[opened.name] = opened
+    if not clusters:
+        return None
+    names = list(clusters)
+    name = place.selectbox(
+        "Cluster",
+        names,
+        index=_index(names, shown),
+        key="optimize_cluster",
+        bind="query-params",
+    )
+    cluster = clusters[name]
+    read = formatting.age(cluster.latest_snapshot_at, session.now())
+    line.caption(f"Region {cluster.region or 'not known'} · state of {read}")
+    return cluster
+
+
+def _open_dump(user: Actor, *, is_first: bool) -> Cluster | None:
     with st.popover(
-        "Open another dump" if clusters else "Open a dump",
+        "Open a dump" if is_first else "Open another dump",
         icon=":material/upload_file:",
         key="optimize-open",
         disabled=user.role < Role.OPERATOR,
     ):
         opened = ask_for_dump("optimize")
-    if opened is not None:
-        clusters[opened.cluster.name] = opened.cluster
-    if not clusters:
-        return None
-    name = st.selectbox(
-        "Cluster", list(clusters), key="optimize_cluster", bind="query-params", width=320
-    )
-    cluster = clusters[name]
-    read = formatting.age(cluster.latest_snapshot_at, session.now())
-    st.caption(f"Region {cluster.region or 'not known'} · state of {read}")
-    return cluster
+    return None if opened is None else opened.cluster
+
+
+def _index(names: Sequence[str], shown: LoggedDecision | None) -> int:
+    """The place of the cluster that the decision in the address is about."""
+    cluster_id = "" if shown is None else shown.summary.cluster_id
+    return names.index(cluster_id) if cluster_id in names else 0
 
 
 def show_history(cluster: Cluster) -> None:
