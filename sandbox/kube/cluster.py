@@ -88,11 +88,11 @@ class Cluster:
     def load(self, objects: Iterable[Obj]) -> None:
         """Puts objects in as they are (kind, uid, status, resourceVersion); nothing is filled in.
 
-        Controllers see them afterwards like any other write.
+        The objects belong to the cluster from now on. Controllers see them like any other write.
         """
         with self.world.clock.lock:
             for given in objects:
-                obj: Obj = clone(given)
+                obj: Obj = {**given, "metadata": {**given["metadata"]}}
                 resource = _BY_KIND[obj.pop("apiVersion"), obj.pop("kind")]
                 obj["metadata"].pop("managedFields", None)
                 obj["metadata"].setdefault("uid", self.world.identity.uid())

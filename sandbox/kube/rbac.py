@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sandbox.kube.failures import ApiError, bad_request, unauthorized
-from sandbox.kube.objects import Obj, rfc3339
+from sandbox.kube.objects import Obj, name_of, namespace_of, rfc3339
 from sandbox.kube.resources import BY_PLURAL, SERVICE_ACCOUNTS
 from sandbox.kube.world import World
+
+CLUSTER_ROLE_BINDINGS = BY_PLURAL["clusterrolebindings"]
+ROLE_BINDINGS = BY_PLURAL["rolebindings"]
 
 TOKEN_CACHE_SECONDS = 10
 """A token whose account has gone is still accepted for this long after it was last seen good."""
@@ -119,15 +122,20 @@ class Gate:
             raise _forbidden(user, wanted)
 
     def is_allowed(self, user: User, wanted: Attributes) -> bool:
+        return self.why_allowed(user, wanted) is not None
+
+    def why_allowed(self, user: User, wanted: Attributes) -> str | None:
+        """The binding that allows it, empty for what needs none, None when nothing allows it."""
         if "system:masters" in user.groups or _is_open_to_all(user, wanted):
-            return True
-        return any(_rule_allows(rule, wanted) for rule in self._rules(user, wanted.namespace))
+            return ""
+        granted = self._granted(user, wanted.namespace)
+        return next((why for rule, why in granted if _rule_allows(rule, wanted)), None)
 
     def rules(self, user: User, namespace: str) -> list[Obj]:
         """The rules that hold for `user` in a namespace."""
         if "system:masters" in user.groups:
             return [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
-        return list(self._rules(user, namespace))
+        return [rule for rule, _ in self._granted(user, namespace)]
 
     def _is_good(self, issued: _AccountToken) -> bool:
         now = self.world.now()
@@ -139,24 +147,40 @@ class Gate:
             return True
         return now < issued.good_until
 
-    def _rules(self, user: User, namespace: str) -> Iterator[Obj]:
+    def _granted(self, user: User, namespace: str) -> Iterator[tuple[Obj, str]]:
+        """The rules that hold for `user`, each with the binding that grants it."""
         store = self.world.store
-        for binding in store.all(BY_PLURAL["clusterrolebindings"]):
-            yield from self._bound(user, binding, None)
+        bindings = [("ClusterRoleBinding", one) for one in store.all(CLUSTER_ROLE_BINDINGS)]
         if namespace:
-            for binding in store.all(BY_PLURAL["rolebindings"], namespace):
-                yield from self._bound(user, binding, namespace)
+            bindings += [("RoleBinding", one) for one in store.all(ROLE_BINDINGS, namespace)]
+        for kind, binding in bindings:
+            subjects = binding.get("subjects") or ()
+            subject = next((one for one in subjects if _is_subject(user, one)), None)
+            if subject is not None:
+                why = _described(kind, binding, subject)
+                yield from ((rule, why) for rule in self._rules_of(binding))
 
-    def _bound(self, user: User, binding: Obj, namespace: str | None) -> list[Obj]:
-        if not any(_is_subject(user, one) for one in binding.get("subjects") or ()):
-            return []
+    def _rules_of(self, binding: Obj) -> list[Obj]:
         reference = binding["roleRef"]
         is_cluster_role = reference["kind"] == "ClusterRole"
         table = BY_PLURAL["clusterroles" if is_cluster_role else "roles"]
-        role = self.world.store.get(
-            table, None if is_cluster_role else namespace, reference["name"]
-        )
+        home = None if is_cluster_role else namespace_of(binding)
+        role = self.world.store.get(table, home, reference["name"])
         return list(role.get("rules") or ()) if role else []
+
+
+def _described(kind: str, binding: Obj, subject: Obj) -> str:
+    """The reason that an access review gives (the words of the RBAC authorizer)."""
+    name, home = name_of(binding), namespace_of(binding)
+    bound = f"{name}/{home}" if home else name
+    who = subject["name"]
+    if subject["kind"] == "ServiceAccount":
+        who = f"{who}/{subject.get('namespace', '')}"
+    role = binding["roleRef"]
+    return (
+        f'RBAC: allowed by {kind} "{bound}" of {role["kind"]} "{role["name"]}"'
+        f' to {subject["kind"]} "{who}"'
+    )
 
 
 def _is_open_to_all(user: User, wanted: Attributes) -> bool:
@@ -229,7 +253,8 @@ def review_access(gate: Gate, user: User, body: Obj) -> Obj:
     """The answer to a SelfSubjectAccessReview; what is not allowed gives no reason."""
     spec = body.get("spec") or {}
     wanted = _reviewed(spec)
-    status: Obj = {"allowed": gate.is_allowed(user, wanted)}
+    why = gate.why_allowed(user, wanted)
+    status: Obj = {"allowed": why is not None, **({"reason": why} if why else {})}
     return {
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",

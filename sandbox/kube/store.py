@@ -5,7 +5,7 @@ one list and restarted watches see one consistent state.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -39,9 +39,13 @@ class Snapshot:
 
     def span(self, prefix: str, start: str = "") -> tuple[int, int]:
         """The index range of the keys that begin with `prefix` and are not below `start`."""
-        low = bisect_left(self.keys, max(prefix, start))
-        high = bisect_left(self.keys, prefix + "\U0010ffff") if prefix else len(self.keys)
-        return low, max(low, high)
+        return _span(self.keys, prefix, start)
+
+
+def _span(keys: list[str], prefix: str, start: str = "") -> tuple[int, int]:
+    low = bisect_left(keys, max(prefix, start))
+    high = bisect_left(keys, prefix + "\U0010ffff") if prefix else len(keys)
+    return low, max(low, high)
 
 
 class _Table:
@@ -102,7 +106,7 @@ class Store:
         self.revision = 0
         self.compacted_at = 0
         self.listeners: list[Callable[[Change], None]] = []
-        self._tables: dict[str, _Table] = {}
+        self._tables: defaultdict[Resource, _Table] = defaultdict(_Table)
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> Obj | None:
         versions = self._table(resource).versions.get(key(namespace, name))
@@ -110,9 +114,10 @@ class Store:
 
     def all(self, resource: Resource, namespace: str | None = None) -> Iterator[Obj]:
         """The present objects of a resource in one namespace, or in all, in order."""
-        snapshot = self.snapshot(resource, self.revision)
-        low, high = snapshot.span(f"{namespace}/" if namespace else "")
-        return iter(snapshot.objects[low:high])
+        table = self._table(resource)
+        low, high = _span(table.keys, f"{namespace}/" if namespace else "")
+        present = (table.versions[one][-1][1] for one in table.keys[low:high])
+        return (obj for obj in present if obj is not None)
 
     def snapshot(self, resource: Resource, revision: int) -> Snapshot:
         """The objects as they were at `revision`; `Compacted` when that is no longer known."""
@@ -147,7 +152,7 @@ class Store:
             table.compact(revision)
 
     def _table(self, resource: Resource) -> _Table:
-        return self._tables.setdefault(resource.qualified, _Table())
+        return self._tables[resource]
 
     def _write(self, resource: Resource, obj: Obj, *, deleted: bool) -> Obj:
         table = self._table(resource)

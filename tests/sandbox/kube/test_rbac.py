@@ -157,14 +157,26 @@ def test_the_token_of_a_deleted_account_works_ten_seconds_more(admin, cluster, t
 def test_an_access_review_says_what_would_be_allowed(tool, attributes, allowed):
     status, review = tool("POST", REVIEWS, {"spec": {"resourceAttributes": attributes}})
 
+    reason = (
+        'RBAC: allowed by ClusterRoleBinding "tool" of ClusterRole "tool" to ServiceAccount'
+        ' "tool/default"'
+    )
     assert status == 201
-    assert review["status"] == {"allowed": allowed}
+    assert review["status"] == (
+        {"allowed": True, "reason": reason} if allowed else {"allowed": False}
+    )
+
+
+def test_an_admin_is_allowed_without_a_reason(admin):
+    spec = {"resourceAttributes": {"verb": "delete", "resource": "nodes"}}
+
+    assert admin("POST", REVIEWS, {"spec": spec})[1]["status"] == {"allowed": True}
 
 
 def test_a_path_can_be_reviewed_too(tool):
     spec = {"nonResourceAttributes": {"verb": "get", "path": "/metrics"}}
 
-    assert tool("POST", REVIEWS, {"spec": spec})[1]["status"] == {"allowed": True}
+    assert tool("POST", REVIEWS, {"spec": spec})[1]["status"]["allowed"] is True
 
 
 def test_a_rules_review_lists_the_rules_and_needs_a_namespace(tool):
