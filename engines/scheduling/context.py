@@ -16,7 +16,7 @@ from engines.contracts.kubernetes import Pod, PodSpec, template_of
 from engines.contracts.snapshot import ClusterSnapshot, NodeTable, PodTable, SparseAmounts
 from engines.scheduling.counters import CounterBook, Domains
 from engines.scheduling.neighbours import NeighbourCompiler, Neighbourhood
-from engines.scheduling.nodes import Mask, NodeIndex, Tolerance, tolerance_of
+from engines.scheduling.nodes import Mask, NodeDemand, NodeIndex, Tolerance, tolerance_of
 from engines.scheduling.podsets import Namespaces
 from engines.scheduling.reasons import Refusal, RefusalReason
 from engines.scheduling.volumes import NO_VOLUMES, PodVolumes, VolumeCompiler, VolumeId
@@ -31,7 +31,7 @@ class ClusterContext:
     """All that the rules need of a cluster, except who runs where.
 
     ``resources`` names the rows of ``allocatable`` (by node) and the columns of ``requests`` (by
-    pod): millicores, bytes and counts; the last one is "pods". ``node_affinity``, ``tolerance``,
+    pod): millicores, bytes and counts; the last one is "pods". ``demand``, ``tolerance`` and
     ``neighbourhood`` point, for each pod, into the tuples of the same matter.
     """
 
@@ -40,8 +40,8 @@ class ClusterContext:
     resources: tuple[str, ...]
     allocatable: NDArray[np.int64]  # resources x nodes
     requests: NDArray[np.int64]  # pods x resources
-    affinities: tuple[Mask, ...]
-    node_affinity: tuple[int, ...]
+    demands: tuple[NodeDemand, ...]
+    demand: tuple[int, ...]
     tolerances: tuple[Tolerance, ...]
     tolerance: tuple[int, ...]
     pins: Mapping[int, str]  # pods whose template names a node
@@ -66,7 +66,7 @@ class ClusterContext:
 
     def affinity_of(self, pod: int) -> Mask:
         """Nodes that the pod's nodeSelector and required node affinity allow."""
-        return self.affinities[self.node_affinity[pod]]
+        return self.demands[self.demand[pod]].mask()
 
     def volumes_of(self, pod: int) -> PodVolumes:
         """What the pod's volumes demand."""
@@ -82,26 +82,25 @@ def build_context(snapshot: ClusterSnapshot, *, absent_nodes: Sequence[str] = ()
     nodes = NodeIndex(snapshot.nodes)
     pods = snapshot.pods.items
     book = CounterBook()
-    affinities, affinity_of = _node_affinities(pods, nodes)
-    tolerances, tolerance_rows = _tolerances(pods, nodes)
-    known_namespaces = sorted({pod.metadata.namespace for pod in pods})
-    compiler = NeighbourCompiler(nodes, Namespaces(snapshot.namespaces, known_namespaces), book)
-    node_classes = list(zip(affinity_of, tolerance_rows, strict=True))
-    neighbourhoods, neighbourhood = compiler.compile(pods, node_classes, affinities, tolerances)
+    demands, demand = _demands(pods, nodes)
+    tolerances, tolerance = _tolerances(pods, nodes)
+    own_namespaces = sorted({pod.metadata.namespace for pod in pods})
+    compiler = NeighbourCompiler(nodes, Namespaces(snapshot.namespaces, own_namespaces), book)
+    node_classes = list(zip(demand, tolerance, strict=True))
+    neighbourhoods, neighbourhood = compiler.compile(pods, node_classes, demands, tolerances)
     volumes = VolumeCompiler(snapshot, nodes)
     by_pod = {row: volumes.compile(pod) for row, pod in enumerate(pods) if pod.spec.volumes}
     resources, allocatable, requests = _amounts(snapshot.nodes, snapshot.pods)
-    absent = frozenset(absent_nodes)
     return ClusterContext(
         snapshot=snapshot,
         nodes=nodes,
         resources=resources,
         allocatable=allocatable,
         requests=requests,
-        affinities=tuple(affinities),
-        node_affinity=affinity_of,
+        demands=tuple(demands),
+        demand=demand,
         tolerances=tuple(tolerances),
-        tolerance=tolerance_rows,
+        tolerance=tolerance,
         pins=_pins(snapshot),
         neighbourhoods=tuple(neighbourhoods),
         neighbourhood=neighbourhood,
@@ -112,14 +111,14 @@ def build_context(snapshot: ClusterSnapshot, *, absent_nodes: Sequence[str] = ()
         domains=book.all_domains,
         domains_length=book.domains_length,
         cells_length=book.length,
-        starts_absent=np.array([name in absent for name in nodes.names], np.bool_),
+        starts_absent=np.isin(nodes.names, absent_nodes),
     )
 
 
-def _node_affinities(pods: Sequence[Pod], nodes: NodeIndex) -> tuple[list[Mask], tuple[int, ...]]:
-    """The distinct demands on the node's labels, as masks, and which of them each pod makes."""
+def _demands(pods: Sequence[Pod], nodes: NodeIndex) -> tuple[list[NodeDemand], tuple[int, ...]]:
+    """The distinct demands on the node, and which of them each pod makes."""
     position: dict[bytes, int] = {}
-    masks: list[Mask] = []
+    demands: list[NodeDemand] = []
     of_pod: list[int] = []
     known: dict[tuple[int, int], int] = {}  # by ids of parts that the pods keep alive
     for pod in pods:
@@ -128,11 +127,11 @@ def _node_affinities(pods: Sequence[Pod], nodes: NodeIndex) -> tuple[list[Mask],
         if found is None:
             key = _encode((pod.spec.node_selector, _required_node_affinity(pod.spec)))
             if key not in position:
-                position[key] = len(masks)
-                masks.append(nodes.matching(pod.spec))
+                position[key] = len(demands)
+                demands.append(NodeDemand(pod.spec, nodes))
             found = known[part] = position[key]
         of_pod.append(found)
-    return masks, tuple(of_pod)
+    return demands, tuple(of_pod)
 
 
 def _required_node_affinity(spec: PodSpec) -> object:

@@ -40,12 +40,6 @@ def expressions_of(
     return tuple(sorted(wanted | set(more)))
 
 
-def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
-    """Whether the selector matches: absent matches nothing, empty everything."""
-    expressions = expressions_of(selector)
-    return expressions is not None and all_hold(expressions, labels)
-
-
 def all_hold(expressions: Expressions, labels: Mapping[str, str]) -> bool:
     """Whether the labels meet every requirement."""
     return all(holds(one, labels.get(one.key)) for one in expressions)

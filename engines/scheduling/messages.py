@@ -29,27 +29,18 @@ def failure_message(pod: int, occupancy: Occupancy) -> str:
     """
     context = occupancy.context
     nodes = np.flatnonzero(occupancy.present).tolist()
-    gates = [one for one in context.blocked.get(pod, ()) if _is_gate(one)]
-    if gates:
-        return kubernetes_text(gates[0])
+    blocked = context.blocked.get(pod, ())
+    if any(map(_is_gate, blocked)):
+        return kubernetes_text(blocked[0])
     if not nodes:
         return "no nodes available to schedule pods"
-    if pod in context.blocked:
-        words = kubernetes_text(context.blocked[pod][0])
-        return f"{_available(len(nodes))} {words}. not found"
-    spec = context.snapshot.pods.items[pod].spec
-    named = named_nodes(spec)
-    refusals = {
-        node: first_words(why_not(pod, node, occupancy))
-        for node in nodes
-        if named is None or context.nodes.names[node] in named
-    }
-    if not all(refusals.values()):
-        raise ValueError(f"pod {context.snapshot.pods.items[pod].key} fits on a node")
+    if blocked:
+        return f"{_available(len(nodes))} {kubernetes_text(blocked[0])}. not found"
+    refusals = _first_refusals(pod, nodes, occupancy)
     texts = [kubernetes_text(one) for some in refusals.values() for one in some]
     texts += [_NOT_NAMED] * (len(nodes) - len(refusals))
     said = f"{_available(len(nodes))} {_histogram(texts)}."
-    if spec.preemption_policy == "Never":
+    if context.snapshot.pods.items[pod].spec.preemption_policy == "Never":
         return f"{said} {_PREEMPTION} not eligible due to preemptionPolicy=Never."
     if plan_preemption(pod, occupancy) is not None:
         return said
@@ -59,6 +50,22 @@ def failure_message(pod: int, occupancy: Occupancy) -> str:
         for text in _preemption_texts(pod, node, refusals.get(node, ()), occupancy)
     ]
     return f"{said} {_PREEMPTION} {_available(len(nodes))} {_histogram(why)}."
+
+
+def _first_refusals(
+    pod: int, nodes: list[int], occupancy: Occupancy
+) -> dict[int, tuple[Refusal, ...]]:
+    """What the first filter that refuses says, for each node that the scheduler looks at."""
+    context = occupancy.context
+    named = named_nodes(context.snapshot.pods.items[pod].spec)
+    refusals = {
+        node: first_words(why_not(pod, node, occupancy))
+        for node in nodes
+        if named is None or context.nodes.names[node] in named
+    }
+    if not all(refusals.values()):
+        raise ValueError(f"pod {context.snapshot.pods.items[pod].key} fits on a node")
+    return refusals
 
 
 def _is_gate(refusal: Refusal) -> bool:

@@ -19,7 +19,7 @@ from engines.contracts.kubernetes import (
     TopologySpreadConstraint,
 )
 from engines.scheduling.counters import Counter, CounterBook
-from engines.scheduling.nodes import Mask, NodeIndex, Tolerance, Topology
+from engines.scheduling.nodes import NodeDemand, NodeIndex, Tolerance, Topology
 from engines.scheduling.podsets import (
     Labels,
     Membership,
@@ -162,27 +162,29 @@ class NeighbourCompiler:
         self,
         pods: Sequence[Pod],
         node_classes: Sequence[tuple[int, int]],
-        affinities: Sequence[Mask],
+        demands: Sequence[NodeDemand],
         tolerances: Sequence[Tolerance],
     ) -> tuple[list[Neighbourhood], tuple[int, ...]]:
         """The distinct neighbourhoods, and which of them each pod has.
 
-        ``node_classes`` points, for each pod, into ``affinities`` and ``tolerances``.
+        ``node_classes`` points, for each pod, into ``demands`` and ``tolerances``.
         """
         kinds, wishes, of_pod = _kinds(pods, node_classes)
         drafts = []
         for kind in kinds:
-            affinity, tolerance = kind.node_class or (0, 0)
-            eligible = (affinities[affinity], tolerances[tolerance])
+            demand, tolerance = kind.node_class or (0, 0)
+            eligible = (demands[demand], tolerances[tolerance])
             drafts.append(self._draft(kind, wishes[kind.wishes], *eligible))
         return self._finish(drafts), of_pod
 
-    def _draft(self, kind: _Kind, wishes: Wishes, affinity: Mask, tolerance: Tolerance) -> _Draft:
+    def _draft(
+        self, kind: _Kind, wishes: Wishes, demand: NodeDemand, tolerance: Tolerance
+    ) -> _Draft:
         return _Draft(
             kind,
             self._affinity_terms(kind, wishes.affinity),
             tuple(self._anti_affinity_term(kind, term) for term in wishes.anti_affinity),
-            tuple(self._spread_rules(kind, wishes.spread, affinity, tolerance)),
+            tuple(self._spread_rules(kind, wishes.spread, demand, tolerance)),
         )
 
     def _affinity_terms(
@@ -212,7 +214,7 @@ class NeighbourCompiler:
         self,
         kind: _Kind,
         constraints: tuple[TopologySpreadConstraint, ...],
-        affinity: Mask,
+        demand: NodeDemand,
         tolerance: Tolerance,
     ) -> Iterator[tuple[PodSet, SpreadRule]]:
         """Nodes count that have all the labels, and that the policies do not leave out."""
@@ -221,7 +223,8 @@ class NeighbourCompiler:
         for topology in topologies:
             labelled &= topology.slots >= 0
         for one, topology in zip(constraints, topologies, strict=True):
-            counted = labelled & affinity if one.node_affinity_policy == "Honor" else labelled
+            honours_demand = one.node_affinity_policy == "Honor"
+            counted = labelled & demand.mask() if honours_demand else labelled
             honours_taints = one.node_taints_policy == "Honor"
             if honours_taints:
                 counted = counted & tolerance.mask

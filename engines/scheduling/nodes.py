@@ -116,6 +116,23 @@ class NodeIndex:
         return found
 
 
+class NodeDemand:
+    """What a pod's nodeSelector and required node affinity ask of its node.
+
+    The mask is kept, unless the pod names its node: DaemonSets have as many of those as there are
+    nodes, and the masks of all would fill the memory.
+    """
+
+    def __init__(self, spec: PodSpec, nodes: NodeIndex) -> None:
+        self._spec = spec
+        self._nodes = nodes
+        self._mask = None if named_nodes(spec) is not None else nodes.matching(spec)
+
+    def mask(self) -> Mask:
+        """The nodes that meet the demand. Not to be changed."""
+        return self._nodes.matching(self._spec) if self._mask is None else self._mask
+
+
 class Tolerance(NamedTuple):
     """What a list of tolerations means on these nodes."""
 

@@ -169,6 +169,36 @@ def test_a_cordon_closes_a_node_and_can_be_lifted():
     assert (closed, nodes_in(pod, occupancy)) == ([], ["node-b"])
 
 
+def test_a_rule_that_honours_taints_looks_away_from_a_cordoned_node_and_its_pods():
+    """Zone a holds 1 pod, zone b 2 on node-b and none on node-c: only a may grow. With node-b
+    cordoned zone b holds 0, so only node-c may grow; with node-c cordoned too, a is all there is.
+    """
+    constraint = {
+        "maxSkew": 1,
+        "topologyKey": ZONE,
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+        "nodeTaintsPolicy": "Honor",
+    }
+    pod = a_pod("new", spec={"topologySpreadConstraints": [constraint]})
+    occupancy = occupancy_of(
+        pod,
+        *(a_node(), a_node("node-b", zone="us-east-1b"), a_node("node-c", zone="us-east-1b")),
+        *(a_pod("x", on="node-a"), a_pod("y", on="node-b"), a_pod("z", on="node-b")),
+    )
+
+    before = nodes_in(pod, occupancy)
+    occupancy.cordon(1)
+    with_b_closed = nodes_in(pod, occupancy)
+    occupancy.cordon(2)
+    with_both_closed = nodes_in(pod, occupancy)
+    occupancy.uncordon(1)
+    occupancy.uncordon(2)
+
+    assert (before, with_b_closed, with_both_closed) == (["node-a"], ["node-c"], ["node-a"])
+    assert nodes_in(pod, occupancy) == ["node-a"]
+
+
 def test_placing_twice_and_removing_what_is_not_there_are_errors():
     occupancy = occupancy_of(a_node(), a_pod("new"))
 
