@@ -294,6 +294,18 @@ def test_fewer_victims_are_better_than_more():
     )
 
 
+def test_of_equal_victims_the_younger_make_way():
+    old = a_pod("old", on="node-a", cpu=4, metadata={"creationTimestamp": "2026-07-01T00:00:00Z"})
+    young = a_pod(
+        "young", on="node-b", cpu=4, metadata={"creationTimestamp": "2026-07-02T00:00:00Z"}
+    )
+
+    assert victims(a_pod("high", spec=HIGH), a_node(), a_node("node-b"), old, young) == (
+        "node-b",
+        ["young"],
+    )
+
+
 def test_pods_whose_budget_is_used_up_make_way_last():
     there = (running("kept", priority=1, cpu=4), running("free", node="node-b", priority=5, cpu=4))
     high = a_pod("high", spec=HIGH)

@@ -18,7 +18,7 @@ Placed = list[tuple[Pod, Node]]
 LABELS_OF_NAMESPACES = {one.metadata.name: one.metadata.labels for one in NAMESPACES}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cluster=clusters)
 def test_affinity_and_spread_are_what_their_definitions_say(cluster):
     occupancy = Occupancy(build_context(cluster))

@@ -51,7 +51,7 @@ def verdicts(occupancy: Occupancy) -> dict[tuple[int, int], tuple[Any, ...]]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cluster=clusters, script=moves)
 def test_the_mask_of_all_nodes_and_the_single_questions_agree(cluster, script):
     occupancy = Occupancy(build_context(cluster))
@@ -65,7 +65,7 @@ def test_the_mask_of_all_nodes_and_the_single_questions_agree(cluster, script):
             assert mask == [can_run(pod, node, occupancy) for node in range(len(NODES))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cluster=clusters, script=moves)
 def test_after_any_moves_the_sums_are_those_of_a_fresh_start(cluster, script):
     """Whatever way a placement was reached, the rules see it alike."""
@@ -91,7 +91,7 @@ def test_after_any_moves_the_sums_are_those_of_a_fresh_start(cluster, script):
     assert verdicts(fresh) == verdicts(moved)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cluster=clusters, script=moves)
 def test_a_copy_goes_its_own_way(cluster, script):
     occupancy = Occupancy(build_context(cluster))
@@ -102,7 +102,7 @@ def test_a_copy_goes_its_own_way(cluster, script):
     assert verdicts(occupancy) == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(drawn=st.lists(pods, min_size=2, max_size=6), shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(drawn, shuffled):
     objects = objects_of(drawn)
