@@ -174,6 +174,28 @@ def test_taking_away_what_was_no_capacity_changes_none():
     assert playback.changes_nodes
 
 
+@pytest.mark.parametrize(
+    ("plan", "staying", "emptied", "terminated"),
+    [
+        ([], {"od", "sp"}, set(), set()),
+        ([cordon("od")], {"od", "sp"}, set(), set()),
+        ([drain("od")], {"sp"}, {"od"}, set()),
+        ([drain("od"), uncordon("od")], {"od", "sp"}, set(), set()),
+        ([drain("od"), terminate("od")], {"sp"}, set(), {"od"}),
+        ([terminate("od"), drain("od")], {"sp"}, set(), {"od"}),
+        ([drain("lost")], {"od", "sp"}, {"lost"}, set()),
+        ([drain("lost"), uncordon("lost")], {"od", "sp"}, set(), set()),
+        ([terminate_instance("i-lost")], {"od", "sp"}, set(), {"lost"}),
+    ],
+)
+def test_what_becomes_of_each_node_is_told(plan, staying, emptied, terminated):
+    playback = played(*plan, nodes=[*TWO, on_demand("lost", ready=False)])
+
+    assert playback.staying == staying
+    assert playback.emptied == emptied
+    assert playback.terminated == terminated
+
+
 def test_an_instance_is_found_by_its_id_alone():
     assert played(terminate_instance("i-od")).removed == {"od"}
 
