@@ -97,9 +97,9 @@ def _pod(obj: Obj, identity: Identity) -> None:
     spec.setdefault("enableServiceLinks", True)
     _tolerate_lost_nodes(spec)
     if spec.get("hostNetwork"):
-        for container in spec["containers"]:
+        for container in spec.get("containers", ()):
             for port in container.get("ports", ()):
-                port.setdefault("hostPort", port["containerPort"])
+                port.setdefault("hostPort", port.get("containerPort"))
 
 
 def _admit_pod(obj: Obj, identity: Identity) -> None:
@@ -140,7 +140,7 @@ def _tolerates_eviction(toleration: Obj, key: str) -> bool:
 
 
 def _mount_token(spec: Obj, volume: str) -> None:
-    containers = [*spec["containers"], *spec.get("initContainers", ())]
+    containers = [*spec.get("containers", ()), *spec.get("initContainers", ())]
     if any(
         mount["mountPath"] == _TOKEN_PATH
         for one in containers
@@ -299,7 +299,7 @@ def _service(obj: Obj, identity: Identity) -> None:
     spec.setdefault("sessionAffinity", "None")
     for port in spec.get("ports", ()):
         port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port["port"])
+        port.setdefault("targetPort", port.get("port"))
     obj.setdefault("status", {"loadBalancer": {}})
 
 

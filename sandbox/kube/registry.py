@@ -81,7 +81,7 @@ def create(
         metadata["generation"] = 1
     if "status" in resource.subresources and resource.kind not in _STATUS_ON_CREATE:
         obj["status"] = dict(_EMPTY_STATUS.get(resource.kind, {}))
-    if "spec" in resource_fields(resource):
+    if resource.has_generation:
         obj.setdefault("spec", {})
     defaults.fill(resource.kind, obj, world.identity, is_new=True)
     if resource is PODS:
@@ -123,11 +123,6 @@ def _prioritise(world: World, pod: Obj) -> None:
         raise ApiError(403, "Forbidden", told, details_of(PODS, name_of(pod)))
     spec["priority"] = chosen["value"]
     spec.setdefault("preemptionPolicy", chosen.get("preemptionPolicy", "PreemptLowerPriority"))
-
-
-def resource_fields(resource: Resource) -> tuple[str, ...]:
-    """The kinds that cannot do without a spec (workloads, pods, budgets)."""
-    return ("spec",) if resource.has_generation else ()
 
 
 def _place(world: World, resource: Resource, namespace: str | None, metadata: Obj) -> None:
@@ -173,7 +168,7 @@ def update(
     An update that changes nothing keeps the resourceVersion. A dry run answers with the old one.
     """
     new: Obj = clone(body)
-    _check_preconditions(resource, old, new["metadata"])
+    _check_preconditions(resource, old, new.setdefault("metadata", {}))
     _keep_metadata(resource, old, new)
     if subresource == "status":
         kept = {name: value for name, value in old.items() if name not in ("status", "metadata")}
@@ -242,7 +237,7 @@ def _keep_metadata(resource: Resource, old: Obj, new: Obj) -> None:
         if name in before:
             metadata[name] = before[name]
     metadata.pop("managedFields", None)
-    if resource in (NODES, PODS):
+    if resource is NODES or resource.has_generation:
         new.setdefault("spec", {})
 
 

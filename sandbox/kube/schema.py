@@ -53,6 +53,7 @@ _ALWAYS: Mapping[str, Mapping[str, Any]] = {
 }
 """Fields that Go writes even when nothing was said about them."""
 
+_COUNT_OR_PERCENT = frozenset(("minAvailable", "maxUnavailable", "maxSurge", "targetPort"))
 _VERSIONED = re.compile(
     r"^(?:Core|Apps|Events|Rbac|Storage|Discovery)?(V\d+(?:(?:alpha|beta)\d+)?)"
 )
@@ -109,6 +110,8 @@ class _Walk:
         if kind.startswith("dict["):
             return self._map(kind[5:-1].split(", ", 1)[1], item, owner)
         if kind in ("object", "datetime"):
+            if owner.name in _COUNT_OR_PERCENT and not isinstance(item, int | str):
+                raise _fault(gojson.type_name(item), owner, "string")
             return item
         if kind in _SCALARS:
             return _scalar(kind, item, owner)

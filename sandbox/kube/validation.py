@@ -149,8 +149,11 @@ def _workload(obj: Obj, old: Obj | None) -> list[FieldError]:
         faults.append(invalid("spec.replicas", spec["replicas"], _NOT_NEGATIVE))
     template = spec["template"]
     labels = template["metadata"].get("labels") or {}
+    wrong = _selector(spec.get("selector") or {}, "spec.selector")
     if "selector" not in spec:
         faults.append(required("spec.selector"))
+    elif wrong:
+        faults += wrong
     elif not label_match(spec["selector"])({"metadata": {"labels": labels}}):
         told = "`selector` does not match template `labels`"
         faults.append(invalid("spec.template.metadata.labels", labels, told))
@@ -158,6 +161,44 @@ def _workload(obj: Obj, old: Obj | None) -> list[FieldError]:
     if old is not None and spec.get("selector") != old["spec"].get("selector"):
         faults.append(invalid("spec.selector", spec["selector"], "field is immutable"))
     return faults
+
+
+def _selector(selector: Obj, at: str) -> list[FieldError]:
+    """What is wrong with the expressions of a LabelSelector."""
+    faults = []
+    for index, one in enumerate(selector.get("matchExpressions") or ()):
+        here, operator = f"{at}.matchExpressions[{index}]", one.get("operator", "")
+        key, values = one.get("key", ""), one.get("values")
+        if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+            told = "not a valid selector operator"
+            faults.append(invalid(f"{here}.operator", operator, told))
+        elif operator in ("In", "NotIn") and not values:
+            told = "must be specified when `operator` is 'In' or 'NotIn'"
+            faults.append(required(f"{here}.values", told))
+        elif operator in ("Exists", "DoesNotExist") and values:
+            told = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            faults.append(forbidden_field(f"{here}.values", told))
+        faults += [invalid(f"{here}.key", key, told) for told in syntax.key_faults(key)]
+    return faults
+
+
+def _job(obj: Obj, old: Obj | None) -> list[FieldError]:
+    spec = obj["spec"]["template"].get("spec") or {}
+    faults = _containers(spec, "spec.template.spec")
+    if spec.get("restartPolicy") not in ("OnFailure", "Never"):
+        told = 'valid values: "OnFailure", "Never"'
+        faults.append(required("spec.template.spec.restartPolicy", told))
+    return faults
+
+
+def _service(obj: Obj, old: Obj | None) -> list[FieldError]:
+    told = "must be between 1 and 65535, inclusive"
+    ports = (obj.get("spec") or {}).get("ports") or ()
+    return [
+        invalid(f"spec.ports[{index}].port", one.get("port", 0), told)
+        for index, one in enumerate(ports)
+        if not 1 <= one.get("port", 0) <= 65535
+    ]
 
 
 def _cron_job(obj: Obj, old: Obj | None) -> list[FieldError]:
@@ -171,7 +212,7 @@ def _cron_job(obj: Obj, old: Obj | None) -> list[FieldError]:
 
 def _budget(obj: Obj, old: Obj | None) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    faults = []
+    faults = _selector(spec.get("selector") or {}, "spec.selector")
     if "minAvailable" in spec and "maxUnavailable" in spec:
         shown = {
             "MinAvailable": spec["minAvailable"],
@@ -207,6 +248,8 @@ _CHECKS: dict[str, Check] = {
     "ReplicaSet": _workload,
     "StatefulSet": _workload,
     "DaemonSet": _workload,
+    "Job": _job,
+    "Service": _service,
     "CronJob": _cron_job,
     "PodDisruptionBudget": _budget,
 }

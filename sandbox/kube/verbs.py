@@ -87,7 +87,6 @@ def update(world: World, call: Call, resource: Resource) -> Answer:
     options = bodies.write_options(call.request, "UpdateOptions")
     expected = expected_of(resource)
     body = bodies.object_of(call.request, expected, options.validation, call.warnings)
-    body.setdefault("metadata", {})
     old = present(world, call, resource)
     new = registry.update(
         world,
