@@ -5,12 +5,14 @@ server refuses to run as root, so that root starts it as ``nobody``. It listens 
 in a folder of its own, never on the network.
 """
 
+import ctypes
 import os
 import pwd
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from psycopg import sql
 
 OLDEST_VERSION = 15
 START_SECONDS = 60
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SUPERUSER = "cloudoptim"
 # Tests may lose their data in a power cut; nothing else is relaxed.
 CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
@@ -66,6 +69,7 @@ class PostgresqlServer:
                 ],
                 stdout=log,
                 stderr=log,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread, one C call
                 **_identity(),
             )
         deadline = time.monotonic() + START_SECONDS
@@ -76,10 +80,10 @@ class PostgresqlServer:
                 raise NoPostgresqlError(f"{self._programs}/postgres did not start: {words}")
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """Stop at once, as a crash would, cutting off whoever is connected."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop, cutting off whoever is connected. SIGINT is PostgreSQL's "fast shutdown"."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)  # PostgreSQL's "immediate shutdown"
+            self._process.send_signal(how)
             self._process.wait()
             self._process = None
 
@@ -128,7 +132,7 @@ def running_postgresql(options: tuple[str, ...] = ()) -> Iterator[PostgresqlServ
         try:
             yield server
         finally:
-            server.stop()
+            server.stop(signal.SIGQUIT)  # as a crash would: nothing is needed any more
     finally:
         shutil.rmtree(folder)
 
@@ -170,6 +174,12 @@ def _version(programs: Path) -> int:
     )
     found = re.search(r"\d+", answer.stdout)
     return int(found.group()) if found else 0
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop the server when whoever started it is killed; elsewhere it would stay."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _identity() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The border between the program and its database."""
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -195,19 +196,19 @@ def test_a_folder_that_went_away_is_unreachable(tmp_path):
     assert refusal.value.is_retryable
 
 
-def test_a_full_disk_is_called_so(tmp_path, sqlite_template):
+def test_a_full_disk_is_called_so(tmp_path):
     """SQLite's own limit of pages stands for the disk's."""
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    database.upgrade("real")
 
-    def fill():
+    def fill(database):
         with database.transaction() as tx:
             pages = tx.connection.execute(text("PRAGMA page_count")).scalar_one()
             tx.connection.execute(text(f"PRAGMA max_page_count = {pages}"))
             tx.connection.execute(text("CREATE TABLE big AS SELECT zeroblob(1000000) AS content"))
 
-    with pytest.raises(DatabaseFullError, match="no room left") as refusal:
-        fill()
+    with Database(f"sqlite:///{tmp_path / 'x.db'}") as database:
+        database.upgrade("real")
+        with pytest.raises(DatabaseFullError, match="no room left") as refusal:
+            fill(database)
 
     assert refusal.value.is_retryable
 
@@ -227,45 +228,47 @@ def test_sqlite_is_opened_durable_concurrent_and_strict(tmp_path):
     }
 
 
-def test_a_locked_sqlite_file_is_retryable_and_works_again_afterwards(tmp_path, sqlite_template):
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}", IMPATIENT)
-    database.upgrade("real")
-    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+def test_a_locked_sqlite_file_is_retryable_and_works_again_afterwards(tmp_path):
+    with (
+        Database(f"sqlite:///{tmp_path / 'x.db'}", IMPATIENT) as database,
+        closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as other,
+    ):
+        database.upgrade("real")
+        other.execute("BEGIN EXCLUSIVE")
 
-    with pytest.raises(DatabaseLockedError), database.transaction():
-        pytest.fail("another connection writes")
-    other.execute("ROLLBACK")
-    other.close()
+        with pytest.raises(DatabaseLockedError), database.transaction():
+            pytest.fail("another connection writes")
+        other.execute("ROLLBACK")
 
-    with database.transaction() as tx:
-        data_versions.bump(tx, DataKind.EVENTS)
-
-
-def test_a_server_that_stops_is_reported_and_used_again_once_it_is_back(own_server):
-    database = Database(own_server.url(own_server.create_database()), IMPATIENT)
-    database.upgrade("real")
-
-    def count():
         with database.transaction() as tx:
             data_versions.bump(tx, DataKind.EVENTS)
 
-    def lose_the_server():
+
+def test_a_server_that_stops_is_reported_and_used_again_once_it_is_back(own_server):
+    url = own_server.url(own_server.create_database())
+
+    def count(database):
+        with database.transaction() as tx:
+            data_versions.bump(tx, DataKind.EVENTS)
+
+    def lose_the_server(database):
         with database.transaction() as tx:
             own_server.stop()
             data_versions.bump(tx, DataKind.EVENTS)
 
-    with pytest.raises(DatabaseUnavailableError) as loss:
-        lose_the_server()
-    with pytest.raises(DatabaseUnavailableError):
-        count()
-    own_server.start()
-    count()
+    with Database(url, IMPATIENT) as database:
+        database.upgrade("real")
 
-    assert loss.value.is_retryable
-    with database.reader() as reader:
-        assert data_versions.current(reader)[DataKind.EVENTS] == 1
-    database.close()
+        with pytest.raises(DatabaseUnavailableError) as loss:
+            lose_the_server(database)
+        with pytest.raises(DatabaseUnavailableError):
+            count(database)
+        own_server.start()
+        count(database)
+
+        assert loss.value.is_retryable
+        with database.reader() as reader:
+            assert data_versions.current(reader)[DataKind.EVENTS] == 1
 
 
 def test_wrong_use_by_the_program_is_told_from_a_fault_of_the_database(database):
