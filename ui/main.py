@@ -7,6 +7,7 @@ import streamlit as st
 from engines.contracts.errors import CloudOptimError
 from ui import navigation
 from ui.components.cards import show_problem
+from ui.components.trouble import show_trouble
 
 HERE = Path(__file__).resolve().parent
 
@@ -20,7 +21,10 @@ st.html(HERE / "components" / "style.css")
 st.logo(str(HERE / "assets" / "favicon.png"), size="large")
 
 page = st.navigation(navigation.pages())
+banner = st.container()
 try:
     page.run()
 except CloudOptimError as error:
     show_problem(error)
+with banner:
+    show_trouble()

@@ -30,15 +30,21 @@ def require(role: str) -> Actor:
     return user
 
 
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """The settings, read once in this process."""
+    return load_settings()
+
+
 def database() -> Database:
     """The database of the settings, opened once in this process and shared by all viewers."""
-    settings = load_settings()
-    return _database(settings.sqlalchemy_url(), settings)
+    return _database(settings().sqlalchemy_url())
 
 
 @st.cache_resource(show_spinner=False)
-def _database(url: str, _settings: Settings) -> Database:
-    return open_database(_settings)
+def _database(url: str) -> Database:
+    """Opened and migrated; ``url`` is that of the settings, and the key."""
+    return open_database(settings())
 
 
 def viewer_zone() -> ZoneInfo:

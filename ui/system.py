@@ -7,7 +7,7 @@ from importlib.metadata import version
 import streamlit as st
 
 from services.errors import CloudOptimError
-from services.settings import Settings, legacy_variables, load_settings
+from services.settings import Settings, legacy_variables
 from services.workflows.browse_system import DatabaseStatus
 from services.workflows.check_health import Health, StoredData, check_health
 from ui import session
@@ -81,7 +81,7 @@ def show_data_ages() -> None:
 def show_settings() -> None:
     """Settings in force, names that are ignored, versions."""
     show_heading("Settings in force", "Environment variables, or the file .env; secrets are hidden")
-    settings = load_settings()
+    settings = session.settings()
     tables.show_table(
         [_setting_row(settings, name) for name in type(settings).model_fields],
         SETTING_COLUMNS,

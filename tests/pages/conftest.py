@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from db.session import Database
 from tests.conftest import POOL, ROOT
+from ui import session
 
 OpenPage = Callable[..., AppTest]
 
@@ -20,16 +21,25 @@ def database(
     """The database that the pages of this test see. (Repositories are tested on both kinds.)"""
     path = tmp_path / "pages.db"
     shutil.copyfile(sqlite_template, path)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
+    use_database(monkeypatch, f"sqlite:///{path}")
     with Database(f"sqlite:///{path}", POOL) as opened:
         yield opened
 
 
-@pytest.fixture
-def open_page(database: Database) -> OpenPage:
-    """Open a page by its name, with the parameters of its address, for a viewer in Berlin."""
+def use_database(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Make pages use another database: settings are read once in a process."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    session.settings.clear()
 
-    def go(page: str, **parameters: str) -> AppTest:
+
+@pytest.fixture
+def open_page() -> OpenPage:
+    """Open a page by its name, with the parameters of its address, for a viewer in Berlin.
+
+    The test chooses the database, by the fixture above as a rule.
+    """
+
+    def go(page: str, **parameters: str | list[str]) -> AppTest:
         at = AppTest.from_file(ROOT / "ui" / "main.py", default_timeout=60)
         at.context = {"timezone": "Europe/Berlin"}
         at.query_params = dict(parameters)

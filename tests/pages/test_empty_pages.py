@@ -4,6 +4,8 @@ import pytest
 
 from tests.pages.conftest import html_of
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 @pytest.mark.parametrize(
     ("page", "parameters", "title", "advice"),

@@ -40,16 +40,16 @@ def cached(function: Callable[Concatenate[Database, P], T], *kinds: DataKind) ->
     name = f"{function.__module__}.{function.__qualname__}"
 
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
-        database = session.database()
         versions = data_versions()
         version = " ".join(f"{kind}={versions.get(kind, 0)}" for kind in kinds)
         READS.inc()
 
         def ask() -> T:
-            return function(database, *args, **kwargs)
+            return function(session.database(), *args, **kwargs)
 
         arguments = repr((args, sorted(kwargs.items())))
-        return cast("T", _kept(name, database.safe_url, version, arguments, _ask=ask))
+        url = session.settings().sqlalchemy_url()
+        return cast("T", _kept(name, url, version, arguments, _ask=ask))
 
     return read
 
@@ -59,10 +59,10 @@ def data_versions() -> Mapping[DataKind, int]:
 
     Raises the database's error where nothing was ever read.
     """
-    database = session.database()
-    last = _last_known(database.safe_url)
+    url = session.settings().sqlalchemy_url()
+    last = _last_known(url)
     try:
-        last["versions"] = _versions(database.safe_url, _database=database)
+        last["versions"] = _versions(url, _database=session.database())
         last["seen_at"] = session.now()
         last["trouble"] = None
     except CloudOptimError as error:
@@ -79,7 +79,7 @@ def forget_versions() -> None:
 
 def trouble() -> tuple[CloudOptimError, datetime] | None:
     """Why the database cannot be asked at present, and since when the data on screen stand."""
-    last = _last_known(session.database().safe_url)
+    last = _last_known(session.settings().sqlalchemy_url())
     if last.get("trouble") is None:
         return None
     return last["trouble"], last["seen_at"]

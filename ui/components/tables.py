@@ -57,13 +57,14 @@ def show_table(
     ``key`` is unique in the app; the filter's text stands in the address under it.
     """
     kept = _page(_tools(rows, columns, key=key, file_name=file_name, noun=noun), key)
-    st.dataframe(
-        _displayed(kept, columns),
-        key=key,
-        hide_index=True,
-        column_config={column.label: _config(column) for column in columns},
-        placeholder="-",
-    )
+    with st.container(key=f"{key}-table"):
+        st.dataframe(
+            _displayed(kept, columns),
+            key=key,
+            hide_index=True,
+            column_config={column.label: _config(column) for column in columns},
+            placeholder="-",
+        )
 
 
 def choose_from_table(
@@ -71,15 +72,16 @@ def choose_from_table(
 ) -> Row | None:
     """The same table with rows to click: the clicked one, or None."""
     kept = _page(_tools(rows, columns, key=key, file_name=file_name, noun=noun), key)
-    state = st.dataframe(
-        _displayed(kept, columns),
-        key=key,
-        hide_index=True,
-        column_config={column.label: _config(column) for column in columns},
-        placeholder="-",
-        on_select="rerun",
-        selection_mode="single-row",
-    )
+    with st.container(key=f"{key}-table"):
+        state = st.dataframe(
+            _displayed(kept, columns),
+            key=key,
+            hide_index=True,
+            column_config={column.label: _config(column) for column in columns},
+            placeholder="-",
+            on_select="rerun",
+            selection_mode="single-row",
+        )
     chosen = state.selection.rows
     return kept[chosen[0]] if chosen and chosen[0] < len(kept) else None
 

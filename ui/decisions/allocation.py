@@ -88,7 +88,7 @@ def _show_bill(advised: Recommendation) -> None:
                 label="Proof",
                 value=f"{formatting.percent(proof.get('gap', 0.0), 2)} gap",
                 note="to what no safe allocation can beat",
-                source=f"proven bound {proof.get('lower_bound_usd_per_hour', 0):.4f} USD/h, weighed",
+                source=f"bound {proof.get('lower_bound_usd_per_hour', 0):.4f} USD/h, weighed",
                 tone="info",
             ),
         ]
