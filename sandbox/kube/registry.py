@@ -14,7 +14,7 @@ from sandbox.kube.failures import (
     server_error,
 )
 from sandbox.kube.objects import Obj, clone, is_terminating, labels_of, name_of
-from sandbox.kube.resources import BY_PLURAL, NAMESPACES, NODES, PODS, Resource
+from sandbox.kube.resources import BY_PLURAL, NAMESPACES, NODES, PDBS, PODS, Resource
 from sandbox.kube.world import World
 
 PRIORITY_CLASSES = BY_PLURAL["priorityclasses"]
@@ -220,6 +220,9 @@ def _check_preconditions(resource: Resource, old: Obj, metadata: Obj) -> None:
         faults = [invalid("metadata.uid", metadata["uid"], "field is immutable")]
         raise invalid_object(resource.kind, name, faults, group=resource.group)
     version = metadata.get("resourceVersion", "")
+    if not version and resource is PDBS:  # the one kind here that is never written blindly
+        faults = [invalid("metadata.resourceVersion", 0, "must be specified for an update")]
+        raise invalid_object(resource.kind, name, faults, group=resource.group)
     if version and not version.isdigit():
         raise server_error(
             f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}":'

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-READ = ("get", "list", "watch")
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 

@@ -205,6 +205,20 @@ def test_a_put_replaces_and_compares_the_version(admin, node):
     assert (second[0], second[1]["reason"]) == (409, "Conflict")
 
 
+def test_a_budget_is_never_replaced_blindly(admin):
+    body = a_budget("b", "web", maxUnavailable=1)
+    created = admin("POST", PDBS, body)[1]
+
+    blind = admin("PUT", f"{PDBS}/b", body)
+    body["metadata"]["resourceVersion"] = created["metadata"]["resourceVersion"]
+
+    assert (blind[0], blind[1]["details"]["causes"][0]["field"]) == (
+        422,
+        "metadata.resourceVersion",
+    )
+    assert admin("PUT", f"{PDBS}/b", body)[0] == 200
+
+
 def test_most_of_a_pod_cannot_be_changed(admin, three_nodes):
     admin("POST", PODS, a_pod("p"))
     longer = {"spec": {"terminationGracePeriodSeconds": 5}}

@@ -59,11 +59,11 @@ def ready_of(apps):
 
 
 def wait_until(is_so):
-    for _ in range(500):
+    for _ in range(1500):
         if is_so():
             return
         time.sleep(0.02)
-    raise AssertionError("it did not become so within 10 s")
+    raise AssertionError("it did not become so within 30 s")
 
 
 def test_nodes_are_listed_with_their_models(api):
@@ -141,11 +141,11 @@ def names_of(core):
 
 
 def test_a_watch_streams_events_and_ends(api):
-    """100 seconds of the cluster are two of ours."""
+    """1,500 seconds of the cluster are thirty of ours: more than enough for one patch."""
     core = client.CoreV1Api(api)
     seen = []
 
-    for event in watch.Watch().stream(core.list_node, timeout_seconds=100):
+    for event in watch.Watch().stream(core.list_node, timeout_seconds=1500):
         seen.append((event["type"], event["object"].metadata.name))
         if len(seen) == 3:
             core.patch_node("node-a", {"metadata": {"annotations": {"seen": "yes"}}})

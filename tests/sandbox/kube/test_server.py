@@ -2,10 +2,19 @@
 
 import http.client
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.sandbox.kube.builders import PODS, a_pod
+from tests.sandbox.kube.builders import (
+    DEPLOYMENTS,
+    PDBS,
+    PODS,
+    a_budget,
+    a_pod,
+    a_workload,
+    an_eviction,
+)
 
 TOKEN = {"Authorization": "Bearer sandbox-admin"}
 
@@ -162,6 +171,23 @@ def test_a_slow_answer_arrives_whole(call):
     status, _, text = call("GET", "/api/v1/nodes")
 
     assert (status, json.loads(text)["items"]) == (200, [])
+
+
+def test_evictions_at_the_same_time_never_overspend_a_budget(call, cluster, three_nodes):
+    """Ten pods of which eight must stay: of ten evictions at once two go through."""
+    call("POST", DEPLOYMENTS, a_workload("Deployment", "web", replicas=10))
+    call("POST", PDBS, a_budget("web", "web", minAvailable=8))
+    cluster.world.clock.advance(2)
+    pods = [one["metadata"]["name"] for one in json.loads(call("GET", PODS)[2])["items"]]
+
+    with ThreadPoolExecutor(10) as pool:
+        statuses = list(
+            pool.map(
+                lambda name: call("POST", f"{PODS}/{name}/eviction", an_eviction(name))[0], pods
+            )
+        )
+
+    assert sorted(statuses) == [201] * 2 + [429] * 8
 
 
 def test_a_watch_ends_when_the_server_closes(server):
