@@ -230,19 +230,28 @@ def test_the_same_object_twice_counts_once():
     assert cluster.problems == ()
 
 
-def test_lists_in_another_order_are_the_same_object():
-    tolerations = [{"key": "a", "operator": "Exists"}, {"key": "b", "operator": "Exists"}]
-
-    cluster = a_cluster(
-        a_pod(spec={"tolerations": tolerations}), a_pod(spec={"tolerations": tolerations[::-1]})
-    )
+@pytest.mark.parametrize(
+    ("part", "name", "items"),
+    [
+        ("spec", "tolerations", [{"key": "a", "operator": "Exists"}, {"key": "b"}]),
+        ("spec", "containers", [{"name": "a"}, {"name": "b"}]),
+        (
+            "status",
+            "conditions",
+            [{"type": "A", "status": "True"}, {"type": "B", "status": "True"}],
+        ),
+        ("metadata", "ownerReferences", [{"kind": "A", "name": "a"}, {"kind": "B", "name": "b"}]),
+    ],
+)
+def test_lists_in_another_order_are_the_same_object(part, name, items):
+    cluster = a_cluster(a_pod(**{part: {name: items}}), a_pod(**{part: {name: items[::-1]}}))
 
     assert len(cluster.pods) == 1
     assert cluster.problems == ()
 
 
 def test_the_order_of_init_containers_is_kept():
-    names = ["z-first", "a-second"]
+    names = ["z-one", "a-two"]
     init = [{"name": name} for name in names]
 
     [pod] = a_cluster(a_pod(spec={"initContainers": init})).pods.items

@@ -98,6 +98,13 @@ def test_places_in_the_file_are_told():
     assert items_of(parts) == [{"a": 1}, {"a": 2}]
 
 
+def test_the_place_of_each_document_is_told():
+    parts = parts_of(b'{"a":\n1}\n{"items":[{"b":2}]}\n{"c":3}')
+
+    places = [(part.offset, part.line) for part in parts if isinstance(part, Document)]
+    assert places == [(0, 1), (8, 2), (28, 3)]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
