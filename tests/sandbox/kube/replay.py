@@ -23,7 +23,12 @@ from sandbox.kube.resources import NODES, SERVICE_ACCOUNTS, Resource
 from sandbox.kube.server import KubeServer
 from sandbox.kube.store import Store
 from sandbox.kube.world import Placement, Settings, World
-from tests.sandbox.kube.comparison import UUID, Difference, compare
+from tests.sandbox.kube.comparison import (
+    UUID,
+    Difference,
+    compare,
+    is_told_in_other_steps,
+)
 from tests.sandbox.kube.recordings import Exchange, SubStory, objects_in
 
 ZONE = "topology.kubernetes.io/zone"
@@ -212,6 +217,8 @@ class Outcome:
 
     exchange: Exchange
     differences: list[Difference]
+    in_other_steps: bool
+    """A watch whose runs of MODIFIED of one object were compared by their last."""
 
 
 class Replay:
@@ -317,7 +324,8 @@ class Replay:
 
     def _compared(self, one: Exchange, status: int, headers: dict[str, str], body: Any) -> Outcome:
         self.translation.learn(one.response, body)
-        return Outcome(one, compare(one, status, headers, body))
+        differences = compare(one, status, headers, body)
+        return Outcome(one, differences, is_told_in_other_steps(one, body))
 
     def _target(self, one: Exchange) -> str:
         if not one.query:

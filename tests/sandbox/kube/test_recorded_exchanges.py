@@ -72,6 +72,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
 }
 """Differences that may be: a pattern that their paths match, and the reason."""
 
+IN_OTHER_STEPS = {"07.01.008", "07.01.009", "07.06.003", "08.03.023", "08.03.024"}
+"""Watches in which a controller wrote an object more or less often between two other events:
+runs of MODIFIED of one object are compared by their last, all other events one by one."""
+
 EXPECTED: dict[str, tuple[int, int, int]] = {
     "01": (109, 103, 103),
     "02": (102, 102, 102),
@@ -189,7 +193,9 @@ def test_the_server_answers_as_the_recorded_one_did(number, stories):
     equal = [outcome for outcome in compared if not outcome.differences]
     figures = (len(outcomes), len(compared), len(equal))
     print("\n".join(table(number, figures, outcomes)))  # noqa: T201 - shown by pytest -rP
+    in_other_steps = {one.exchange.id for one in outcomes if one.in_other_steps}
     assert faults == []
+    assert in_other_steps == {name for name in IN_OTHER_STEPS if name.startswith(f"{number}.")}
     assert figures == EXPECTED[number]
 
 
@@ -200,6 +206,8 @@ def table(number: str, figures: tuple[int, int, int], outcomes: list[Outcome]) -
         identifier = outcome.exchange.id
         if identifier in LEFT_OUT:
             lines.append(f"  left out {identifier}: {LEFT_OUT[identifier]}")
+        elif outcome.in_other_steps and not outcome.differences:
+            lines.append(f"  {identifier}: equal, runs of MODIFIED compared by their last")
         elif outcome.differences:
             lines.append(f"  differs {identifier}: {ALLOWED.get(identifier, ('', '?'))[1]}")
     return lines
