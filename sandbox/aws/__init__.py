@@ -1,0 +1,1 @@
+"""A pretend AWS account over HTTP on loopback, around moto's server."""
