@@ -6,7 +6,7 @@ all layers wins. It becomes a plan in a safe order, and the same judge judges it
 about something else than nodes are kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
@@ -97,11 +97,12 @@ def judge_or_replace(
     plan: Sequence[PlanStep],
     limits: SafetyLimits,
     pool_risks: PoolRisks,
-    choices: Choices,
+    choices: Callable[[], Choices],
     circumstances: Circumstances = ORDINARY,
 ) -> Judgement:
     """Judge the plan; where it fails, find the cheapest safe alternative and judge that too.
 
+    ``choices`` are asked for only then: to list them can take as long as to decide.
     Where none exists the verdict is ``rejected`` and its message says which layer cannot be met
     and by how much.
     """
@@ -114,10 +115,11 @@ def judge_or_replace(
     if intent.without_instance:
         named = ", ".join(intent.without_instance)
         return _without(verdict, f"none was sought: nothing tells the instance of {named}")
-    allocation = _allocation(intent, limits, pool_risks, choices, circumstances)
+    offered = choices()
+    allocation = _allocation(intent, limits, pool_risks, offered, circumstances)
     if allocation.status is not AllocationStatus.SOLVED:
         return _without(verdict, _why_unsolved(allocation))
-    steps = _steps(intent, allocation, limits, choices)
+    steps = _steps(intent, allocation, limits, offered)
     if not any(isinstance(step, _ABOUT_NODES) for step in steps):
         return _without(verdict, "the cheapest one is to change no node")
     second = judge_plan(state, steps, limits, pool_risks, circumstances)

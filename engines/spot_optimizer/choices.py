@@ -195,11 +195,26 @@ def is_safe_pool(situation: Situation, pool: PoolFacts | None) -> bool:
     return prediction is None or not is_vetoed(prediction, situation.parameters)
 
 
+def usable_by_node(situation: Situation) -> Mapping[str, Capacity]:
+    """What each node gives to the pods of the requirement if the plan leaves it alone."""
+    names = situation.state.cluster.nodes.names
+    return dict(zip(names, map(capacity_of, _usable_if_staying(situation)), strict=True))
+
+
+def _usable_if_staying(situation: Situation) -> Amounts:
+    """Closed nodes hold only their own pods, which are not among those that need room; where
+    capacity was given by parameter all counts."""
+    closed = situation.roles.closed_staying[:, None]
+    given = np.array([*situation.required.is_given, False])
+    of_closed = np.where(given, _allocatable_of_nodes(situation), 0)
+    usable: Amounts = np.where(closed, of_closed, _usable_of_nodes(situation))
+    return np.maximum(usable, 0)
+
+
 def _staying(situation: Situation) -> tuple[StayingNodes, ...]:
-    """What the plan leaves alone, one entry for each kind. Closed nodes hold only their own pods,
-    which are not among those that need room; where capacity was given by parameter all counts."""
+    """What the plan leaves alone, one entry for each kind."""
     nodes = situation.state.cluster.nodes
-    allocatable, usable = _allocatable_of_nodes(situation), _usable_of_nodes(situation)
+    allocatable, usable = _allocatable_of_nodes(situation), _usable_if_staying(situation)
     groups: dict[tuple[str, str, CapacityType], list[int]] = {}
     for row in np.flatnonzero(situation.roles.staying).tolist():
         key = (
@@ -208,9 +223,6 @@ def _staying(situation: Situation) -> tuple[StayingNodes, ...]:
             nodes.capacity_types[row] or CapacityType.SPOT,  # unknown: as the safety layers count
         )
         groups.setdefault(key, []).append(row)
-        if situation.roles.closed_staying[row]:
-            given = np.array([*situation.required.is_given, False])
-            usable[row] = np.where(given, allocatable[row], 0)
     return tuple(
         StayingNodes(
             instance_type=instance_type,
@@ -218,7 +230,7 @@ def _staying(situation: Situation) -> tuple[StayingNodes, ...]:
             capacity_type=capacity_type,
             count=len(rows),
             allocatable=capacity_of(allocatable[rows].sum(axis=0)),
-            usable=capacity_of(np.maximum(usable[rows], 0).sum(axis=0)),
+            usable=capacity_of(usable[rows].sum(axis=0)),
         )
         for (instance_type, zone, capacity_type), rows in sorted(groups.items())
     )

@@ -14,7 +14,7 @@ from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
 from engines.contracts.verdict import Circumstances, SafetyLimits, SafetyVerdict, VerdictAction
 from engines.pools import pool_scores
-from engines.safety import Choices, Judgement, judge_or_replace, judge_plan
+from engines.safety import Choices, judge_or_replace
 from services.errors import InvalidInputError
 from services.metrics import (
     DECISION_SECONDS,
@@ -88,17 +88,19 @@ def _judged(
     request: DecisionRequest, engine: Engine, response: DecisionResponse, limits: SafetyLimits
 ) -> DecisionResponse:
     """The answer with its verdict; an alternative is only sought for a plan that fails."""
-    state, plan = request.current_state, response.execution_plan
-    scores, circumstances = pool_scores(state, request.now), _circumstances(request)
-    judgement = Judgement(verdict=judge_plan(state, plan, limits, scores, circumstances))
-    if not judgement.verdict.is_safe:
-        choices = engine.choices(request)
-        judgement = judge_or_replace(state, plan, limits, scores, choices, circumstances)
+    judgement = judge_or_replace(
+        request.current_state,
+        response.execution_plan,
+        limits,
+        pool_scores(request.current_state, request.now),
+        lambda: engine.choices(request),
+        _circumstances(request),
+    )
     _count(judgement.verdict)
     return msgspec.structs.replace(
         response,
         safety=judgement.verdict,
-        alternative_plan=judgement.plan,
+        alternative_plan=judgement.plan if judgement.alternative_verdict else (),
         alternative_safety=judgement.alternative_verdict,
     )
 

@@ -95,7 +95,7 @@ def choices(nodes, required_nodes, offerings=None):
 
 
 def judged(nodes, plan, market, *, risks=ALL_SAFE, circumstances=ORDINARY):
-    return judge_or_replace(a_state(*nodes), plan, LIMITS, risks, market, circumstances)
+    return judge_or_replace(a_state(*nodes), plan, LIMITS, risks, lambda: market, circumstances)
 
 
 def three_zones(count=1):

@@ -101,4 +101,4 @@ def alternative(state):
     )
     problem = AllocationProblem(offerings=(on_demand,), required=Capacity(10_000, 0, 0))
     choices = Choices(problem=problem, present={})
-    return judge_or_replace(state, [unsafe], LIMITS, {}, choices).verdict.alternative
+    return judge_or_replace(state, [unsafe], LIMITS, {}, lambda: choices).verdict.alternative
