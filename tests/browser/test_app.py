@@ -1,9 +1,21 @@
 """The app as a browser sees it: every page opens, nothing leaves the machine, nothing bypasses."""
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.web_server import running
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One app for all tests of this file: they only look."""
+    folder = tmp_path_factory.mktemp("looked-at")
+    with running("python app.py", f"sqlite:///{folder / 'app.db'}") as base:
+        yield base
+
 
 TITLES = {
     "": "Overview",
@@ -38,14 +50,22 @@ def test_the_menu_leads_to_every_page(app: str, page: Page):
     expect(page.get_by_role("heading", name="Safety", exact=True, level=1)).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["pages/safety", "pages/safety.py", "pages/system", "ui/main"])
-def test_a_deep_link_to_a_script_does_not_run_it(app: str, page: Page, path: str):
-    """Only the router runs pages: a path of the file system shows the first page at most."""
-    page.goto(f"{app}/{path}")
+@pytest.mark.parametrize("path", ["pages/safety", "pages/safety.py", "ui/main"])
+def test_a_deep_link_to_a_script_runs_nothing(app: str, page: Page, path: str):
+    """Only the router runs pages. Streamlit knows no nested address, so no session even opens."""
+    sessions: list[str] = []
+    page.on("websocket", lambda socket: sessions.append(socket.url))
 
-    expect(page.get_by_test_id("stSidebarNavLink").first).to_be_visible()
-    expect(page.get_by_role("heading", name="Safety", exact=True, level=1)).to_have_count(0)
-    expect(page.get_by_role("heading", name="System", exact=True, level=1)).to_have_count(0)
+    page.goto(f"{app}/{path}", wait_until="networkidle")
+
+    assert sessions == []
+    expect(page.get_by_role("heading", level=1)).to_have_count(0)
+
+
+def test_an_address_that_is_no_page_shows_the_first_one(app: str, page: Page):
+    page.goto(f"{app}/nothing")
+
+    expect(page.get_by_role("heading", name="Overview", exact=True, level=1)).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
