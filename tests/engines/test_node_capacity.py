@@ -1,5 +1,8 @@
 """Expected figures are those that Karpenter publishes for the same types (reference v0.32)."""
 
+import csv
+import gzip
+
 import pytest
 
 from engines.contracts.pricing import InstanceType
@@ -91,3 +94,30 @@ def test_without_eni_limits_the_kubelets_own_limit_holds(known):
 
 def test_a_stated_pod_limit_wins_over_the_formula():
     assert max_pods(a_type(max_pods=20, max_enis=3, ipv4_per_eni=10)) == 20
+
+
+@pytest.mark.real_data
+def test_every_type_that_karpenter_documents_is_estimated_to_the_mebibyte(shared_data):
+    """1,363 types of Karpenter's reference of July 2026, with the pod counts given there."""
+    with gzip.open(
+        shared_data / "instance_catalog/instance_types_2026-07.csv.gz", "rt", encoding="utf-8"
+    ) as file:
+        documented = [row for row in csv.DictReader(file) if row["alloc_memory"]]
+
+    wrong = []
+    for row in documented:
+        estimate = estimate_allocatable(
+            a_type(
+                row["instance_type"],
+                vcpu=int(float(row["cpu"])),
+                memory_mib=int(float(row["memory"])),
+                architecture=row["k8s_arch"],
+                max_pods=int(float(row["alloc_pods"])),
+            )
+        )
+        told = (f"{estimate.cpu_millicores}m", f"{estimate.memory_bytes // MIB}Mi")
+        if told != (row["alloc_cpu"], row["alloc_memory"]):
+            wrong.append((row["instance_type"], told))
+
+    assert len(documented) == 1363
+    assert wrong == []
