@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import numpy as np
+
 from db.records import Cluster, ClusterSource, NewDecision
 from engines.contracts.pricing import (
     LINUX_PRODUCT,
@@ -183,4 +185,16 @@ def a_verdict(
             for letter in "abcdef"[:zones]
         ),
         on_demand_share=0.5,
+    )
+
+
+def a_large_history(series: int, *, first_point: int = 0, points: int = 100) -> SpotPriceHistory:
+    """So many series of hourly points, always the same; point ``n`` costs 1,000 + n."""
+    numbers = np.arange(first_point, first_point + points, dtype=np.int64)
+    keys = sorted(a_series(instance_type=f"m{number:04}.large") for number in range(series))
+    return SpotPriceHistory(
+        series=tuple(keys),
+        starts=np.arange(series + 1, dtype=np.int64) * points,
+        timestamps=np.tile(moment("2026-01-01") + 3600 * numbers, series),
+        micro_usd=np.tile(1000 + numbers, series),
     )
