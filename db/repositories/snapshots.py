@@ -16,7 +16,7 @@ from db.records import DocumentKind
 from db.session import Reader, Transaction
 
 _COMPRESSION = "zlib"
-_LEVEL = 1  # Kubernetes JSON shrinks to about a tenth at every level; 1 is several times faster
+_LEVEL = 6  # real pod lists: 1/29 of their size at 225 MB/s; level 1 gives 1/16 at 405 MB/s
 
 
 def save_document(tx: Transaction, kind: DocumentKind, document: bytes, *, at: datetime) -> str:
