@@ -7,11 +7,12 @@ import hashlib
 import zlib
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, union, update
 
 from db.bulk import upsert
 from db.errors import RecordNotFoundError
 from db.models.clusters import Cluster, Snapshot
+from db.models.decisions import Decision
 from db.records import DocumentKind
 from db.session import Reader, Transaction
 
@@ -50,11 +51,21 @@ def load_document(reader: Reader, digest: str) -> bytes:
 
 
 def purge(tx: Transaction, *, unused_since: datetime) -> int:
-    """Delete documents last used before that time, except the latest state of a cluster."""
-    latest = select(Cluster.latest_snapshot_digest).where(
-        Cluster.latest_snapshot_digest.is_not(None)
+    """Delete documents last used before that time; how many.
+
+    The latest state of a cluster stays, and so does what a decision made since then refers to.
+    """
+    recent = Decision.created_at >= unused_since
+    needed = union(
+        select(Cluster.latest_snapshot_digest).where(Cluster.latest_snapshot_digest.is_not(None)),
+        select(Decision.cluster_snapshot_digest).where(
+            recent, Decision.cluster_snapshot_digest.is_not(None)
+        ),
+        select(Decision.market_snapshot_digest).where(
+            recent, Decision.market_snapshot_digest.is_not(None)
+        ),
     )
     deleted = tx.connection.execute(
-        delete(Snapshot).where(Snapshot.last_used_at < unused_since, Snapshot.digest.not_in(latest))
+        delete(Snapshot).where(Snapshot.last_used_at < unused_since, Snapshot.digest.not_in(needed))
     )
     return deleted.rowcount

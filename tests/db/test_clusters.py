@@ -3,6 +3,7 @@
 import hashlib
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -15,9 +16,9 @@ from db.records import (
     DataKind,
     DocumentKind,
 )
-from db.repositories import clusters, customers, data_versions, snapshots
+from db.repositories import clusters, customers, data_versions, decisions, snapshots
 from engines.contracts.verdict import SafetyLimits
-from tests.db.builders import NOW, a_cluster
+from tests.db.builders import NOW, a_cluster, a_decision
 
 LATER = NOW + timedelta(hours=1)
 
@@ -143,23 +144,28 @@ def test_a_document_that_is_not_kept_any_more_is_said_so(database):
         snapshots.load_document(reader, "0" * 64)
 
 
-def test_purging_keeps_recent_documents_and_the_latest_state_of_a_cluster(with_cluster):
-    def save(tx, content, at):
+def test_purging_keeps_recent_documents_and_what_is_still_referred_to(with_cluster):
+    def save(tx, content, at=NOW):
         return snapshots.save_document(tx, DocumentKind.CLUSTER, content, at=at)
 
     with with_cluster.transaction() as tx:
-        old, shown, recent = (
-            save(tx, b"old", NOW),
-            save(tx, b"shown", NOW),
-            save(tx, b"new", LATER),
+        save(tx, b"new", LATER)
+        clusters.set_latest_snapshot(tx, "c1", save(tx, b"shown"), at=NOW)
+        recent = msgspec.structs.replace(
+            a_decision("r2", at=LATER),
+            cluster_snapshot_digest=save(tx, b"judged"),
+            market_snapshot_digest=save(tx, b"prices"),
         )
-        clusters.set_latest_snapshot(tx, "c1", shown, at=NOW)
+        decisions.log(tx, recent)
+        old = msgspec.structs.replace(a_decision(), cluster_snapshot_digest=save(tx, b"old"))
+        decisions.log(tx, old)
 
         deleted = snapshots.purge(tx, unused_since=LATER)
 
     with with_cluster.reader() as reader:
-        assert snapshots.load_document(reader, shown) == b"shown"
-        assert snapshots.load_document(reader, recent) == b"new"
-        with pytest.raises(RecordNotFoundError):
-            snapshots.load_document(reader, old)
+        kept = {
+            snapshots.load_document(reader, digest)
+            for digest in reader.connection.execute(select(Snapshot.digest)).scalars()
+        }
+    assert kept == {b"new", b"shown", b"judged", b"prices"}
     assert deleted == 1
