@@ -89,5 +89,5 @@ def _grouped(database: Database) -> _Totals:
         .group_by(SpotPriceSeries.region, hour)
     )
     with database.reader() as reader:
-        rows = reader.connection.execute(query).tuples()
+        rows = reader.connection.execute(query)
         return {(region, moment): (*totals,) for region, moment, *totals in rows}  # type: ignore[misc]
