@@ -36,17 +36,20 @@ SYSTEM_DAEMONS = {
 REQUESTS = (("100m", "256Mi"), ("250m", "512Mi"), ("500m", "1Gi"), ("1", "2Gi"), ("1500m", "3Gi"))
 
 
-def believable_dump(seed: int = 7, taken_at: str = CREATED) -> bytes:
-    """The dump as one JSON document of kind List; nodes last reported at ``taken_at``."""
-    items = _items(random.Random(seed))
+def believable_dump(seed: int = 7, taken_at: str = CREATED, scale: float = 1.0) -> bytes:
+    """The dump as one JSON document of kind List; nodes last reported at ``taken_at``.
+
+    ``scale`` multiplies the numbers of nodes; pods that find no room are left out.
+    """
+    items = _items(random.Random(seed), scale)
     for item in items:
         for condition in item.get("status", {}).get("conditions", ()):
             condition["lastHeartbeatTime"] = taken_at
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
 
 
-def _items(rng: random.Random) -> list[dict[str, Any]]:
-    nodes = _nodes(rng)
+def _items(rng: random.Random, scale: float) -> list[dict[str, Any]]:
+    nodes = _nodes(rng, scale)
     room = {node["metadata"]["name"]: _room(node) for node in nodes}
     items = [*nodes, *(_plain("Namespace", name) for name in ("kube-system", *TEAMS))]
     for name, requests in SYSTEM_DAEMONS.items():
@@ -57,12 +60,13 @@ def _items(rng: random.Random) -> list[dict[str, Any]]:
     return items
 
 
-def _nodes(rng: random.Random) -> list[dict[str, Any]]:
+def _nodes(rng: random.Random, scale: float) -> list[dict[str, Any]]:
     """All nodes, spread over the zones in turn."""
     wanted = [
         (kind, capacity_type)
         for kind, (_, _, _, on_demand, spot) in NODE_TYPES.items()
-        for capacity_type in ["ON_DEMAND"] * on_demand + ["SPOT"] * spot
+        for capacity_type in ["ON_DEMAND"] * round(on_demand * scale)
+        + ["SPOT"] * round(spot * scale)
     ]
     return [
         _node(position, kind, capacity_type, rng)

@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.believable_cluster import believable_dump
-from tests.pages.filled import CLUSTER, advisor_csv, on_demand_csv, spot_price_csv
+from tests.believable_market import CLUSTER, advisor_csv, on_demand_csv, spot_price_csv
 
 
 def write_files(folder: Path) -> dict[str, Path]:

@@ -3,9 +3,9 @@
 import time
 
 from db.session import Database
+from tests.believable_market import import_market
 from tests.conftest import POOL
 from tests.pages.conftest import html_of, use_database
-from tests.pages.filled import import_market
 from ui.components.data import VERSION_TTL_SECONDS
 
 

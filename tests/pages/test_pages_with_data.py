@@ -34,8 +34,8 @@ from engines.contracts.verdict import (
 )
 from services.access import LOCAL_ADMIN
 from services.workflows.recommend import Question, recommend
+from tests.believable_market import CLUSTER, MARKET, import_market, open_believable_cluster
 from tests.pages.conftest import html_of
-from tests.pages.filled import CLUSTER, MARKET, import_market, open_believable_cluster
 
 pytestmark = pytest.mark.usefixtures("filled_database")
 
