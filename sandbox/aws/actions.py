@@ -12,6 +12,7 @@ Handler = Callable[[Cloud, Call], Answer]
 
 HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("ec2", "RunInstances"): instances.run_instances,
+    ("ec2", "DescribeInstances"): describing.describe_instances,
     ("ec2", "DescribeSpotPriceHistory"): price_history.describe_spot_price_history,
     ("ec2", "DescribeInstanceTypes"): describing.describe_instance_types,
     ("ec2", "DescribeInstanceTypeOfferings"): describing.describe_offerings,

@@ -1,6 +1,7 @@
 """Describe calls that moto answers whole: cut into pages, and kept to the offered types."""
 
 from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from sandbox.aws.answers_xml import changed_xml, set_text, text_of
@@ -10,27 +11,42 @@ from sandbox.aws.cloud import Cloud
 from sandbox.aws.tokens import page_size, read_token, write_token
 
 PAGED_SETS = {
-    "DescribeInstances": "reservationSet",
     "DescribeVolumes": "volumeSet",
     "DescribeSnapshots": "snapshotSet",
     "DescribeTags": "tagSet",
     "DescribeLaunchTemplates": "launchTemplates",
     "DescribeInstanceStatus": "instanceStatusSet",
 }
-_WHOLE = "1000000"  # more than there are: moto pages reservations by itself, by 100
+_LARGEST_PAGE = 1000
 
 
-def describe_in_pages(cloud: Cloud, call: Call) -> Answer:
-    """A page of what moto answers; without ``MaxResults`` all of it, at most 1,000 items."""
+def describe_instances(cloud: Cloud, call: Call) -> Answer:
+    """A page of instances, in whole reservations; moto is asked for those of the page only."""
     if call.get("MaxResults") and call.listed("InstanceId"):
         raise ApiError(
             "InvalidParameterCombination",
             "The parameter instancesSet cannot be used with the parameter maxResults",
         )
-    size = page_size(call, least=5, most=1000, usual=1000)
+    size = page_size(call, least=5, most=_LARGEST_PAGE, usual=_LARGEST_PAGE)
     offset = int(read_token(call).get("offset", 0))
-    is_whole = call.action == "DescribeInstances" and not call.listed("InstanceId")
-    whole = call.changed({"NextToken": None, "MaxResults": _WHOLE if is_whole else None})
+    if call.listed("InstanceId"):
+        return cloud.forward(call)
+    reservations = _reservations(cloud, call)
+    end = _end_of_page([len(one.instances) for one in reservations], offset, size)
+    page = [one.id for each in reservations[offset:end] for one in each.instances]
+    if not page:
+        return cloud.answer(call, {"reservationSet": []})
+    changes = {name: None for name in call.params if name.startswith(("Filter", "MaxR", "NextT"))}
+    asked = call.changed(changes | {f"InstanceId.{at}": one for at, one in enumerate(page, 1)})
+    token = write_token(call, {"offset": end}) if end < len(reservations) else ""
+    return changed_xml(cloud.forward(asked), lambda root: _set_token(root, token))
+
+
+def describe_in_pages(cloud: Cloud, call: Call) -> Answer:
+    """A page of what moto answers; without ``MaxResults`` all of it, at most 1,000 items."""
+    size = page_size(call, least=5, most=_LARGEST_PAGE, usual=_LARGEST_PAGE)
+    offset = int(read_token(call).get("offset", 0))
+    whole = call.changed({"NextToken": None, "MaxResults": None})
     return changed_xml(
         cloud.forward(whole), lambda root: _cut(root, call, PAGED_SETS[call.action], offset, size)
     )
@@ -59,7 +75,7 @@ def describe_instance_types(cloud: Cloud, call: Call) -> Answer:
 
 def describe_offerings(cloud: Cloud, call: Call) -> Answer:
     """Which zones offer which types, a thousand at a time."""
-    size = page_size(call, least=5, most=1000, usual=1000)
+    size = page_size(call, least=5, most=_LARGEST_PAGE, usual=_LARGEST_PAGE)
     offset = int(read_token(call).get("offset", 0))
     whole = call.changed({"NextToken": None, "MaxResults": None})
 
@@ -73,19 +89,35 @@ def describe_offerings(cloud: Cloud, call: Call) -> Answer:
     return changed_xml(cloud.forward(whole), change)
 
 
-def _cut(root: ET.Element, call: Call, name: str, offset: int, size: int) -> None:
-    """Leave one page; a reservation counts as many items as it has instances, and stays whole."""
-    parent = root.find(name)
-    items = list(parent) if parent is not None else []
-    end, count = offset, 0
-    while end < len(items):
-        count += max(len(items[end].findall("instancesSet/item")), 1)
-        if count > size and end > offset:
+def _reservations(cloud: Cloud, call: Call) -> list[Any]:
+    """moto's reservations that the filters leave, with the instances that they leave."""
+    filters = {name: list(values) for name, values in call.filters().items()}
+    backend = cloud.backend("ec2", call.account_id, call.region)
+    try:
+        return list(backend.describe_instances(filters=filters))
+    except NotImplementedError as error:
+        raise ApiError("InvalidParameterValue", f"A filter is not known: {error}") from error
+
+
+def _end_of_page(weights: list[int], offset: int, size: int) -> int:
+    """The end of the page at ``offset``: at least one item, and no more weight than ``size``."""
+    end, weight = offset, 0
+    while end < len(weights):
+        weight += weights[end]
+        if weight > size and end > offset:
             break
         end += 1
-    kept = set(items[offset:end])
+    return end
+
+
+def _cut(root: ET.Element, call: Call, name: str, offset: int, size: int) -> None:
+    """Leave one page of the items."""
+    parent = root.find(name)
+    items = list(parent) if parent is not None else []
+    kept = set(items[offset : offset + size])
     _keep(parent, lambda item: item in kept)
-    _set_token(root, write_token(call, {"offset": end}) if end < len(items) else "")
+    after = offset + size
+    _set_token(root, write_token(call, {"offset": after}) if after < len(items) else "")
 
 
 def _keep(parent: ET.Element | None, is_kept: Callable[[ET.Element], bool]) -> None:

@@ -126,10 +126,17 @@ def _zone(cloud: Cloud, call: Call, template: dict[str, Any]) -> str:
         or nics[0].get("SubnetId", "")
     )
     if subnet_id:
-        backend = cloud.backend("ec2", call.account_id, call.region)
-        return str(backend.get_subnet(subnet_id).availability_zone)
+        return _zone_of_subnet(cloud, call, subnet_id)
     named = template.get("Placement", {}).get("AvailabilityZone", "")
     return call.get("Placement.AvailabilityZone") or named or f"{call.region}a"
+
+
+def _zone_of_subnet(cloud: Cloud, call: Call, subnet_id: str) -> str:
+    backend = cloud.backend("ec2", call.account_id, call.region)
+    for subnets in backend.subnets.values():
+        if subnet_id in subnets:
+            return str(subnets[subnet_id].availability_zone)
+    raise ApiError("InvalidSubnetID.NotFound", f"The subnet ID '{subnet_id}' does not exist")
 
 
 def _count(call: Call, name: str) -> int:

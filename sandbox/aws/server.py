@@ -29,7 +29,7 @@ class AwsServer:
             "127.0.0.1", port, Application(cloud), threaded=True, request_handler=_Handler
         )
         self._threads = [
-            threading.Thread(target=self._http.serve_forever, daemon=True),
+            threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True),
             threading.Thread(target=cloud.clock.run, daemon=True),
         ]
         for thread in self._threads:
