@@ -23,6 +23,7 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("autoscaling", "CompleteLifecycleAction"): autoscaling.complete_lifecycle_action,
     ("autoscaling", "RecordLifecycleActionHeartbeat"): autoscaling.record_heartbeat,
     **{("ec2", action): describing.describe_in_pages for action in describing.PAGED_SETS},
+    ("ec2", "DescribeSnapshots"): describing.describe_snapshots,
 }
 
 CHECK_BEFORE_DRY_RUN = {"RunInstances"}

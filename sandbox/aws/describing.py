@@ -1,14 +1,16 @@
 """Describe calls that moto answers whole: cut into pages, and kept to the offered types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from sandbox.aws.answers_xml import changed_xml, set_text, text_of
 from sandbox.aws.calls import Answer, ApiError, Call
 from sandbox.aws.catalogue import offered_types
-from sandbox.aws.cloud import Cloud
+from sandbox.aws.cloud import IMAGE_OWNER, Cloud
 from sandbox.aws.tokens import page_size, read_token, write_token
+from sandbox.aws.zones import zone_ids, zones_of_type
 
 PAGED_SETS = {
     "DescribeVolumes": "volumeSet",
@@ -42,14 +44,20 @@ def describe_instances(cloud: Cloud, call: Call) -> Answer:
     return changed_xml(cloud.forward(asked), lambda root: _set_token(root, token))
 
 
+def describe_snapshots(cloud: Cloud, call: Call) -> Answer:
+    """Snapshots of the owners that are asked for, which moto does not tell apart, in pages."""
+    names = {"self": call.account_id, "amazon": IMAGE_OWNER}
+    owners = {names.get(one, one) for one in call.listed("Owner")}
+
+    def is_wanted(item: ET.Element) -> bool:
+        return not owners or text_of(item, "ownerId") in owners
+
+    return _in_pages(cloud, call, is_wanted)
+
+
 def describe_in_pages(cloud: Cloud, call: Call) -> Answer:
     """A page of what moto answers; without ``MaxResults`` all of it, at most 1,000 items."""
-    size = page_size(call, least=5, most=_LARGEST_PAGE, usual=_LARGEST_PAGE)
-    offset = int(read_token(call).get("offset", 0))
-    whole = call.changed({"NextToken": None, "MaxResults": None})
-    return changed_xml(
-        cloud.forward(whole), lambda root: _cut(root, call, PAGED_SETS[call.action], offset, size)
-    )
+    return _in_pages(cloud, call, lambda _: True)
 
 
 def describe_instance_types(cloud: Cloud, call: Call) -> Answer:
@@ -74,17 +82,56 @@ def describe_instance_types(cloud: Cloud, call: Call) -> Answer:
 
 
 def describe_offerings(cloud: Cloud, call: Call) -> Answer:
-    """Which zones offer which types, a thousand at a time."""
+    """Where which types are offered, a thousand rows at a time."""
+    size = page_size(call, least=5, most=_LARGEST_PAGE, usual=_LARGEST_PAGE)
+    offset = int(read_token(call).get("offset", 0))
+    rows = [row for row in _offerings(call) if _is_wanted(row, call)]
+    after = offset + size
+    result: dict[str, Any] = {"instanceTypeOfferingSet": rows[offset:after]}
+    if after < len(rows):
+        result["nextToken"] = write_token(call, {"offset": after})
+    return cloud.answer(call, result)
+
+
+def _offerings(call: Call) -> Iterator[dict[str, str]]:
+    kind = call.get("LocationType", "region")
+    ids = zone_ids(call.region)
+    for name in offered_types():
+        zones = zones_of_type(name, call.region)
+        places = {
+            "region": (call.region,) if zones else (),
+            "availability-zone": zones,
+            "availability-zone-id": tuple(ids[zone] for zone in zones),
+        }
+        if kind not in places:
+            raise ApiError("InvalidParameterValue", f"The location type '{kind}' is not known")
+        for place in places[kind]:
+            yield {"instanceType": name, "locationType": kind, "location": place}
+
+
+def _is_wanted(row: Mapping[str, str], call: Call) -> bool:
+    fields = {"instance-type": "instanceType", "location": "location"}
+    for name, values in call.filters().items():
+        if name not in fields:
+            raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
+        if not any(fnmatchcase(row[fields[name]], value) for value in values):
+            return False
+    return True
+
+
+def _in_pages(cloud: Cloud, call: Call, is_wanted: Callable[[ET.Element], bool]) -> Answer:
     size = page_size(call, least=5, most=_LARGEST_PAGE, usual=_LARGEST_PAGE)
     offset = int(read_token(call).get("offset", 0))
     whole = call.changed({"NextToken": None, "MaxResults": None})
 
     def change(root: ET.Element) -> None:
-        _keep(
-            root.find("instanceTypeOfferingSet"),
-            lambda item: text_of(item, "instanceType") in offered_types(),
-        )
-        _cut(root, call, "instanceTypeOfferingSet", offset, size)
+        parent = root.find(PAGED_SETS[call.action])
+        _keep(parent, is_wanted)
+        items = list(parent) if parent is not None else []
+        page = set(items[offset : offset + size])
+        _keep(parent, lambda item: item in page)
+        after = offset + size
+        _set_token(root, write_token(call, {"offset": after}) if after < len(items) else "")
 
     return changed_xml(cloud.forward(whole), change)
 
@@ -108,16 +155,6 @@ def _end_of_page(weights: list[int], offset: int, size: int) -> int:
             break
         end += 1
     return end
-
-
-def _cut(root: ET.Element, call: Call, name: str, offset: int, size: int) -> None:
-    """Leave one page of the items."""
-    parent = root.find(name)
-    items = list(parent) if parent is not None else []
-    kept = set(items[offset : offset + size])
-    _keep(parent, lambda item: item in kept)
-    after = offset + size
-    _set_token(root, write_token(call, {"offset": after}) if after < len(items) else "")
 
 
 def _keep(parent: ET.Element | None, is_kept: Callable[[ET.Element], bool]) -> None:

@@ -10,7 +10,7 @@ from sandbox.aws.cloud import Cloud
 from sandbox.aws.wsgi import Application
 
 
-class _Handler(MotoRequestHandler):
+class QuietHandler(MotoRequestHandler):
     """Says nothing: what was asked shows in the tests that asked it."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -26,7 +26,7 @@ class AwsServer:
     def __init__(self, cloud: Cloud, *, port: int = 0) -> None:
         self.cloud = cloud
         self._http = make_server(
-            "127.0.0.1", port, Application(cloud), threaded=True, request_handler=_Handler
+            "127.0.0.1", port, Application(cloud), threaded=True, request_handler=QuietHandler
         )
         self._threads = [
             threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True),

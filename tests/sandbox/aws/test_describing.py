@@ -115,6 +115,24 @@ def test_each_zone_offers_each_type_but_the_old_one(ec2):
 
 
 @pytest.mark.parametrize(
+    ("kind", "places"),
+    [
+        ("region", ["us-east-1"]),
+        ("availability-zone", [f"us-east-1{one}" for one in "abcdf"]),
+        ("availability-zone-id", ["use1-az1", "use1-az2", "use1-az4", "use1-az5", "use1-az6"]),
+    ],
+)
+def test_offerings_name_places_as_they_are_asked_for(ec2, kind, places):
+    answer = ec2.describe_instance_type_offerings(
+        LocationType=kind, Filters=[{"Name": "instance-type", "Values": ["m5.large"]}]
+    )
+
+    offerings = answer["InstanceTypeOfferings"]
+    assert sorted(one["Location"] for one in offerings) == places
+    assert {(one["InstanceType"], one["LocationType"]) for one in offerings} == {("m5.large", kind)}
+
+
+@pytest.mark.parametrize(
     ("operation", "parameters"),
     [
         ("describe_instances", {}),
