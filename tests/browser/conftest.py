@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.prepare import find_browser
 from tests.web_server import running
@@ -56,6 +56,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
         timezone_id="Europe/Berlin", viewport={"width": 1440, "height": 1000}
     )
     viewer.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     yield viewer
     viewer.close()
 

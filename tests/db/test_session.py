@@ -20,16 +20,16 @@ from db.errors import (
 from db.records import DataKind
 from db.repositories import data_versions, events
 from db.session import Database, PoolSettings
-from tests.postgresql_server import CARELESS, NoPostgresqlError, running_postgresql
+from tests.postgresql_server import NoPostgresqlError, running_postgresql
 
 IMPATIENT = PoolSettings(size=1, max_overflow=0, wait_seconds=0.2, lock_wait_seconds=0.2)
 
 
 @pytest.fixture
 def own_server():
-    """A PostgreSQL that a test may stop."""
+    """A PostgreSQL that a test may stop: what was committed outlives that."""
     try:
-        with running_postgresql(CARELESS) as server:
+        with running_postgresql() as server:
             yield server
     except NoPostgresqlError as error:
         pytest.skip(f"no PostgreSQL can be started here: {error}")
