@@ -1,11 +1,12 @@
 """What all tests share."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from db.session import Database, PoolSettings
 from tests.postgresql_server import (
@@ -20,7 +21,13 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 DATABASE_KIND = "real"  # of the databases that tests get
 POOL = PoolSettings(size=2, max_overflow=4, wait_seconds=5, lock_wait_seconds=5)
 
-settings.register_profile("untimed", deadline=None)  # tests never time things
+# Tests do not time anything: a slow machine is no failure. In CI hypothesis also draws no lots.
+settings.register_profile(
+    "untimed",
+    settings.get_profile("ci" if "CI" in os.environ else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
 
