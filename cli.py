@@ -1,5 +1,6 @@
 """The terminal's door: ``python cli.py --help`` shows the commands."""
 
+import os
 import sys
 
 import typer
@@ -36,5 +37,17 @@ app.add_typer(market.instance_types, name="instance-types")
 app.add_typer(database, name="db")
 app.command("health", epilog="Example: python cli.py health --format json")(health)
 
+
+def keep_stdout_for_results() -> None:
+    """Send what native libraries print to stderr, so that stdout holds results and nothing else.
+
+    (HiGHS prints a line when it repairs a rounded answer, and no option of it stops that.)
+    """
+    results = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = os.fdopen(results, "w", encoding=sys.stdout.encoding)
+
+
 if __name__ == "__main__":
+    keep_stdout_for_results()
     sys.exit(run(app))
