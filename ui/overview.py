@@ -145,7 +145,7 @@ def _show_next_steps(steps: Sequence[NextStep]) -> None:
 
 def _show_step(step: NextStep) -> None:
     text, page, query = _step_words(step)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         st.markdown(f":material/{STEP_ICONS[step.kind]}: {text}", width="stretch")
         st.page_link(
             navigation.page(page),
@@ -202,14 +202,11 @@ def _show_costs(overview: Overview) -> None:
     show_heading("Cost a month", "Now, and with the newest safe plan of each cluster")
     lines = sorted(overview.lines, key=lambda one: -one.summary.current_cost_per_month)
     lines = lines[:MAX_BARS]
-    now = [line.summary.current_cost_per_month for line in lines]
-    planned = [line.planned_usd_month for line in lines]
     figure = charts.paired_bars(
         [line.cluster.name for line in lines],
-        {"now": [float(one) for one in now], "with the plan": [float(one) for one in planned]},
         {
-            "now": [formatting.money(one, 0) for one in now],
-            "with the plan": [formatting.money(one, 0) for one in planned],
+            "now": [line.summary.current_cost_per_month for line in lines],
+            "with the plan": [line.planned_usd_month for line in lines],
         },
     )
     st.plotly_chart(figure, key="overview-costs", config=charts.PLOT_CONFIG)

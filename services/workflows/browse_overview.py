@@ -47,8 +47,10 @@ class ClusterLine(msgspec.Struct, frozen=True, kw_only=True):
     saving_usd_month: Decimal
 
     @property
-    def planned_usd_month(self) -> Decimal:
-        """What the cluster would cost with its newest safe plan."""
+    def planned_usd_month(self) -> Decimal | None:
+        """What the cluster would cost with its newest safe plan; None: no plan saves anything."""
+        if self.saving_usd_month <= 0:
+            return None
         return self.summary.current_cost_per_month - self.saving_usd_month
 
 

@@ -153,7 +153,6 @@ def _show_counts(counts: Mapping[str, int], *, key: str) -> None:
             for name, count in counts.items()
         ],
         value_format=",d",
-        text_room=1.55,
     )
     st.plotly_chart(figure, key=key, config=charts.PLOT_CONFIG)
 

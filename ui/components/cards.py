@@ -40,7 +40,10 @@ class FeedLine:
 
 def show_cards(cards: Sequence[Card]) -> None:
     """A row of cards of equal height that wraps where the window is narrow."""
-    st.html(f'<div class="co-cards">{"".join(map(_card, cards))}</div>')
+    least = 158 if len(cards) <= 4 else 190  # so that no card stands alone in a second row
+    st.html(
+        f'<div class="co-cards" style="--co-least:{least}px">{"".join(map(_card, cards))}</div>'
+    )
 
 
 def show_heading(title: str, about: str, *, level: Literal["title", "section"] = "section") -> None:
@@ -95,8 +98,7 @@ def source_parts(sources: Sequence[DataSource]) -> list[tuple[str, datetime | No
     for source in sources:
         if source.is_ignored or not source.count:
             continue
-        kind = wording.DATA_KINDS.get(source.kind)
-        name = f"{kind} ({source.name})" if kind else source.name
+        name = wording.source_name(source.kind, source.name)
         known = [one for one in (parts.get(name), source.as_of) if one is not None]
         parts[name] = max(known, default=None)
     return list(parts.items())

@@ -5,14 +5,18 @@ of more than 10,000 points are thinned to about 2,000 by LTTB, which keeps their
 then takes 0.16 s instead of 4.9 s for 100,000 points.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ui.components.formatting import money
 
 if TYPE_CHECKING:  # plotly takes a third of a second to import
     from plotly.graph_objects import Figure
@@ -30,6 +34,8 @@ _MARKER_LOOKS = {
     "⇄": (YELLOW, "diamond"),
     "✕": (RED, "x"),
 }
+
+_ROOM_BESIDE = 1.4
 
 MAX_POINTS = 10_000
 THINNED_POINTS = 2_000
@@ -116,28 +122,39 @@ def thin_all(lines: Sequence[Line]) -> tuple[list[Line], bool]:
     return [thin(line, share) for line in lines], True
 
 
-def paired_bars(
-    labels: Sequence[str], pairs: Mapping[str, Sequence[float]], texts: Mapping[str, Sequence[str]]
-) -> "Figure":
-    """Two or more bars for each label, first label on top; USD, the first kind in blue."""
-    figure = _figure(28 * len(labels) * len(pairs) + 70)
-    for color, (name, values) in zip((BLUE, GREEN), pairs.items(), strict=False):
+def paired_bars(labels: Sequence[str], sums: Mapping[str, Sequence[Decimal | None]]) -> "Figure":
+    """Up to two sums of USD for each label, first label on top; None draws no bar."""
+    figure = _figure(28 * len(labels) * len(sums) + 70)
+    known = [float(one) for values in sums.values() for one in values if one is not None]
+    for color, (name, values) in zip((BLUE, GREEN), sums.items(), strict=False):
+        drawn = [None if one is None else float(one) for one in values]
         figure.add_bar(
             y=list(labels),
-            x=list(values),
+            x=drawn,
             name=name,
-            text=list(texts[name]),
-            textposition="auto",
-            insidetextanchor="end",
-            insidetextfont={"color": "#ffffff"},
+            text=[None if one is None else money(one, 0) for one in values],
             orientation="h",
             marker={"color": color, "cornerradius": 4},
             hovertemplate="%{y}: %{text}<extra>%{fullData.name}</extra>",
+            **_text_places(drawn, max(known, default=1.0)),
         )
     figure.update_xaxes(rangemode="tozero", tickformat="$,.0f")
     figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
     figure.update_layout(bargap=0.3, legend={"traceorder": "normal"})
     return figure
+
+
+def _text_places(values: Sequence[float | None], longest: float) -> dict[str, Any]:
+    """Text inside bars that are long enough for it, else beside them."""
+    return {
+        "textposition": [
+            "inside" if (value or 0.0) > longest * 0.35 else "outside" for value in values
+        ],
+        "insidetextanchor": "end",
+        "insidetextfont": {"color": "#ffffff"},
+        "constraintext": "none",
+        "cliponaxis": False,
+    }
 
 
 def line_chart(
@@ -176,23 +193,21 @@ def bar_chart(
 ) -> "Figure":
     """Horizontal bars, first on top, with a dashed line where a limit lies.
 
-    ``text_room`` is how far the axis goes beyond the longest bar, for the text beside it.
+    ``text_room`` is how far the axis goes beyond the longest bar; from ``_ROOM_BESIDE`` on all
+    texts stand beside their bars, below it they stand inside those that are long enough.
     """
     figure = _figure(34 * len(bars) + 60)
+    top = max([bar.value for bar in bars] + [limit or 0.0])
     figure.add_bar(
         y=[bar.label for bar in bars],
         x=[bar.value for bar in bars],
         text=[bar.text for bar in bars],
-        textposition="auto",  # inside where the bar is long enough, else beside it
-        insidetextanchor="end",
-        insidetextfont={"color": "#ffffff"},
-        cliponaxis=False,
         orientation="h",
         marker={"color": [bar.color for bar in bars], "cornerradius": 4},
         customdata=[bar.hover or bar.text for bar in bars],
         hovertemplate="%{customdata}<extra>%{y}</extra>",
+        **_text_places([bar.value for bar in bars], top if text_room < _ROOM_BESIDE else math.inf),
     )
-    top = max([bar.value for bar in bars] + [limit or 0.0])
     figure.update_xaxes(range=[0, top * text_room or 1], tickformat=value_format)
     figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
     figure.update_layout(showlegend=False, bargap=0.35)

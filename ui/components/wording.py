@@ -103,6 +103,14 @@ def in_words(code: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def source_name(kind: str, name: str) -> str:
+    """A source of data: its kind, with its name where that says more; else the file's name."""
+    if kind not in DATA_KINDS:
+        return name
+    says_more = name not in {"Spot price history", "on-demand price list", "Spot Advisor"}
+    return f"{DATA_KINDS[kind]} ({name})" if says_more else DATA_KINDS[kind]
+
+
 def data_kind(code: str) -> str:
     """The name of a kind of data on screen."""
     return DATA_KINDS.get(code, in_words(code))

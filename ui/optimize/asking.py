@@ -50,7 +50,7 @@ def _ask_main() -> tuple[dict[str, Any], datetime | None]:
                     key="optimize_families",
                     bind="query-params",
                     placeholder="All without GPU",
-                    width=330,
+                    width=300,
                 )
             ),
             architecture=st.selectbox(
@@ -60,7 +60,7 @@ def _ask_main() -> tuple[dict[str, Any], datetime | None]:
                 key="optimize_architecture",
                 bind="query-params",
                 placeholder="As most nodes",
-                width=160,
+                width=150,
             ),
             required_vcpu=_amount("vCPU needed", "optimize_vcpu"),
             required_memory_gib=_amount("Memory needed, GiB", "optimize_memory"),
@@ -74,7 +74,7 @@ def _ask_main() -> tuple[dict[str, Any], datetime | None]:
                 key="optimize_headroom",
                 bind="query-params",
                 help="Room on top of what pods and DaemonSets ask for.",
-                width=140,
+                width=120,
             ),
         )
         return asked, _ask_moment()
@@ -93,7 +93,7 @@ def _amount(label: str, key: str) -> float | None:
         placeholder="Auto",
         help="What the whole cluster must offer. Empty: the requests of its pods, the DaemonSets' "
         "part on each node, and the headroom.",
-        width=160,
+        width=150,
     )
 
 
@@ -179,7 +179,7 @@ def _ask_moment() -> datetime | None:
         max_value="today",
         key="optimize_as_of",
         bind="query-params",
-        width=160,
+        width=150,
         help="Empty: now. A day: its end (UTC), with the prices that were known then.",
     )
     return None if day is None else datetime.combine(day, time(23, 59, 59), session.UTC_ZONE)
