@@ -39,6 +39,7 @@ class PoolReason(StrEnum):
     NOT_ALLOWED_FAMILY = "not_allowed_family"
     BARE_METAL = "bare_metal"
     HAS_GPU = "has_gpu"
+    BURSTABLE = "burstable"
     NOT_ALLOWED_ZONE = "not_allowed_zone"
     TOO_SMALL = "too_small"
     NO_ON_DEMAND_PRICE = "no_on_demand_price"
@@ -108,6 +109,12 @@ class Suitability(NamedTuple):
             if one.gpu_count:
                 yield Finding(
                     PoolReason.HAS_GPU, "has GPUs; name its family in allowed_families to use it"
+                )
+            if one.is_burstable:
+                yield Finding(
+                    PoolReason.BURSTABLE,
+                    "lives on CPU credits, and work above its baseline is billed on top; name its"
+                    " family in allowed_families to use it",
                 )
         elif one.family not in self.allowed_families:
             yield Finding(

@@ -49,7 +49,18 @@ def choices_of(situation: Situation) -> Choices:
 
 def usable_of_new(situation: Situation, allocatable: Capacity) -> Capacity:
     """What a new node gives to the pods of the requirement."""
-    return capacity_of(_amounts(allocatable) - situation.required.overhead)
+    left = _amounts(allocatable) - situation.required.overhead
+    return capacity_of(_counted(situation, left[None, :])[0])
+
+
+def _counted(situation: Situation, left: Amounts) -> Amounts:
+    """Of what nodes have left for pods, as much as counts; one row for each node."""
+    if not situation.counts_by_mixture:
+        return left
+    mixture = np.maximum(_amounts(situation.required.total), 1)
+    parts = np.clip(left, 0, None) / mixture  # of the whole requirement, by each dimension
+    held: Amounts = np.floor(parts.min(axis=1, keepdims=True) * mixture).astype(np.int64)
+    return held
 
 
 def usd_to_cover(situation: Situation, usable: Capacity, micro_usd_per_hour: float) -> float:
@@ -122,8 +133,7 @@ def _usable_of_nodes(situation: Situation) -> Amounts:
         needs.by_node(needs.stays_with_node, len(nodes)), situation.parameters.headroom_percent
     )
     taken *= np.array([*(not given for given in situation.required.is_given), 1])
-    left: Amounts = _allocatable_of_nodes(situation) - taken
-    return left
+    return _counted(situation, _allocatable_of_nodes(situation) - taken)
 
 
 def _allocatable_of_nodes(situation: Situation) -> Amounts:

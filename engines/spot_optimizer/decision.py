@@ -83,27 +83,38 @@ class Decision:
 
 
 def decide(situation: Situation) -> Decision:
-    """Find the wanted capacity and, where it is worth it, the steps that lead there.
-
-    If some pods find no place on it, more room is asked for, twice; then the nodes of those pods
-    are left alone; then the plan is given up.
-    """
-    decision = _proposed(situation)
-    for cure in (_with_more_room, _with_more_room, _without_their_nodes):
-        if not decision.placement.unplaced:
-            break
-        decision = _proposed(cure(decision.situation, decision.placement.unplaced))
+    """Find the wanted capacity and, where it is worth it, the steps that lead there."""
+    decision = _with_a_place_for_all(situation)
     if decision.objection is not None or not len(situation.state.cluster.nodes):
         return decision
     if unplaced := decision.placement.unplaced:
         pods = situation.state.cluster.pods.items
         objection = Objection(
             ClusterReason.PODS_FIND_NO_PLACE,
-            "pods find no place on the cheapest safe allocation, whatever room is added",
+            "pods find no place on the cheapest safe allocation, nor with more room",
             tuple(pods[row].key for row in unplaced),
         )
         return replace(decision, objection=objection)
     return replace(decision, plan=_plan(decision))
+
+
+def _with_a_place_for_all(situation: Situation) -> Decision:
+    """The wanted capacity on which all pods find a place, or the last one tried.
+
+    Capacity that is enough in total may still not hold the pods: nodes of much vCPU and nodes of
+    much memory add up to what is required, but pods want both at once. So nodes are next counted
+    for what they hold of the pods' own mixture. Then as much room is added as was missing. What
+    has no place even then is kept off new nodes by something else: those nodes are left alone.
+    """
+    decision = _proposed(situation)
+    if decision.placement.unplaced:
+        situation = replace(situation, counts_by_mixture=True)
+        decision = _proposed(situation)
+    if unplaced := decision.placement.unplaced:
+        decision = _proposed(_with_more_room(situation, unplaced))
+    if unplaced := decision.placement.unplaced:
+        decision = _proposed(_without_their_nodes(decision.situation, unplaced))
+    return decision
 
 
 def _proposed(situation: Situation) -> Decision:

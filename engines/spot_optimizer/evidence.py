@@ -65,6 +65,11 @@ def evidence_of(
             "replaceable_usd_per_hour": to_usd(decision.present_bill),
         },
         "allocation": allocation_evidence(decision),
+        "placement": {
+            "was_tried": decision.placement.was_tried and decision.objection is None,
+            "counts_by_mixture": situation.counts_by_mixture,
+            "pods_without_place": len(decision.placement.unplaced),
+        },
     }
 
 

@@ -48,7 +48,8 @@ class SpotParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     architecture: Literal["amd64", "arm64"] | None = None
     """By default the architecture of most of the cluster's vCPU."""
     allowed_families: tuple[str, ...] | None = None
-    """Instance families such as "m5"; by default all without GPU that are no bare metal."""
+    """Instance families such as "m5"; by default all but those with GPUs, CPU credits or no
+    hypervisor."""
     allowed_zones: tuple[str, ...] | None = None
     """Zones to launch in; by default those of the nodes if they are enough, else all."""
     product_description: str = LINUX_PRODUCT

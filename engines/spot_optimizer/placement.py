@@ -73,7 +73,9 @@ def _finds_place(pod: int, occupancy: Occupancy, forbidden: Flags) -> bool:
     nodes = np.flatnonzero(feasible_nodes(pod, occupancy) & ~forbidden)
     if not len(nodes):
         return False
-    occupancy.place(pod, int(nodes[np.argmin(occupancy.free[0, nodes])]))
+    scale = occupancy.context.allocatable[:2].max(axis=1, keepdims=True)
+    fullness = (occupancy.free[:2, nodes] / np.maximum(scale, 1)).sum(axis=0)
+    occupancy.place(pod, int(nodes[np.argmin(fullness)]))
     return True
 
 

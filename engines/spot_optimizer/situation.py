@@ -76,7 +76,11 @@ class Required(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Situation:
-    """What is known before anything is decided."""
+    """What is known before anything is decided.
+
+    ``counts_by_mixture``: a node counts for as much vCPU and memory as it holds of the pods' own
+    mixture of both, not for all that it has of each.
+    """
 
     state: ClusterState
     now: datetime
@@ -92,6 +96,7 @@ class Situation:
     market: Market
     on_demand: Mapping[str, ListPrice]
     predictions: Mapping[PoolKey, Prediction]
+    counts_by_mixture: bool = False
 
 
 def read_situation(request: DecisionRequest, asked: Asked) -> Situation:
