@@ -78,3 +78,8 @@ def name_decision(decision_id: int | None) -> None:
         st.query_params.pop(DECISION_PARAMETER, None)
     else:
         st.query_params[DECISION_PARAMETER] = str(decision_id)
+
+
+def preselect(key: str, value: str) -> None:
+    """Choose a value of a widget that is drawn further down in this run."""
+    st.session_state[key] = value

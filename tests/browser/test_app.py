@@ -92,3 +92,37 @@ def test_the_favicon_is_our_own_file(app: str, page: Page):
 
     assert icon.startswith(f"{app}/media/")
     assert icon.endswith(".png")
+
+
+def test_a_table_is_exported_as_csv(app: str, page: Page):
+    page.goto(f"{app}/system")
+
+    with page.expect_download() as download:
+        page.locator(".st-key-system_settings-csv button").click()
+
+    text = download.value.path().read_text()
+    assert download.value.suggested_filename == "settings.csv"
+    assert text.splitlines()[0] == "variable,value,origin,meaning"
+    assert "DATABASE_URL,sqlite:///" in text
+
+
+def test_a_filter_stands_in_the_address_and_a_pasted_link_applies_it(app: str, page: Page):
+    page.goto(f"{app}/system?system_settings_filter=loopback")
+
+    expect(page.locator(".st-key-system_settings-tools")).to_contain_text("1 of 15 settings")
+    expect(page.get_by_label("Filter settings")).to_have_value("loopback")
+
+
+def test_the_keyboard_reaches_the_menu_and_every_control_has_a_name(app: str, page: Page):
+    page.goto(f"{app}/optimize")
+    expect(page.get_by_role("heading", name="Optimize", exact=True, level=1)).to_be_visible()
+
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('main button, main input, main a')]
+            .filter(one => one.offsetParent !== null)
+            .filter(one => !(one.innerText || one.ariaLabel || one.title
+                || one.labels?.length || one.getAttribute('aria-labelledby')))
+            .map(one => one.outerHTML.slice(0, 120))"""
+    )
+
+    assert nameless == []

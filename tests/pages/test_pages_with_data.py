@@ -34,6 +34,7 @@ from engines.contracts.verdict import (
 )
 from services.access import LOCAL_ADMIN
 from services.workflows.recommend import Question, recommend
+from tests.believable_cluster import believable_dump
 from tests.believable_market import CLUSTER, MARKET, import_market, open_believable_cluster
 from tests.pages.conftest import html_of
 
@@ -178,6 +179,23 @@ def test_a_dump_that_is_cut_off_is_refused_and_the_known_state_stays(open_page):
     assert not at.exception
     assert "Next step:" in at.error[0].value
     assert len(table(at, "clusters_nodes")) == 42
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "chosen"),
+    [("clusters", "clusters", "clusters_name"), ("optimize", "optimize", "optimize_cluster")],
+)
+def test_a_cluster_that_was_just_opened_is_the_one_shown(open_page, page, key, chosen):
+    at = open_page(page)
+    assert at.selectbox(key=chosen).value == CLUSTER
+
+    at.text_input(key=f"{key}-dump-name").set_value("a-second-one")
+    at.file_uploader(key=f"{key}-dump-files").upload("cluster.json", believable_dump(scale=0.3))
+    at.button(key=f"{key}-dump-open").click().run()
+
+    assert not at.exception
+    assert at.selectbox(key=chosen).value == "a-second-one"
+    assert "**a-second-one**" in at.success[0].value
 
 
 def test_opening_without_a_name_asks_for_it(open_page):

@@ -33,7 +33,7 @@ def show_opening(user: Actor) -> None:
             return
         opened = ask_for_dump("clusters")
         if opened is not None:
-            st.query_params["clusters_name"] = opened.cluster.name
+            session.preselect("clusters_name", opened.cluster.name)
 
 
 def ask_for_dump(key: str) -> OpenedCluster | None:

@@ -29,6 +29,7 @@ def choose_cluster(user: Actor, shown: LoggedDecision | None) -> Cluster | None:
         line = st.empty()
     if opened is not None:
         clusters[opened.name] = opened
+        session.preselect("optimize_cluster", opened.name)
     if not clusters:
         return None
     names = list(clusters)
