@@ -1,6 +1,7 @@
 """Which calls the sandbox answers itself or changes; all others are moto's alone."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sandbox.aws import autoscaling, describing, instances, price_history, snapshots
 from sandbox.aws.calls import Answer, Call
@@ -34,12 +35,12 @@ _READS = ("Describe", "Get", "List")
 
 
 def carry_out(cloud: Cloud, call: Call) -> Answer:
-    """The answer to an authentic call; raises ``ApiError`` for an error answer."""
+    """The answer to a signed call; raises ``ApiError`` for an error answer."""
     principal = cloud.identity.principal_of(call)
-    if (call.service, call.action) == ("sts", "AssumeRole"):
-        cloud.identity.check(call, principal)
-        return cloud.answer(call, cloud.identity.assume_role(call, principal))
     cloud.identity.check(call, principal)
+    call = replace(call, account_id=principal.account_id)
+    if (call.service, call.action) == ("sts", "AssumeRole"):
+        return cloud.answer(call, cloud.identity.assume_role(call, principal))
     if (call.service, call.action) == ("sts", "GetCallerIdentity"):
         return cloud.answer(call, dict(caller_identity(principal)))
     is_dry_run = call.service == "ec2" and call.is_true("DryRun")

@@ -63,13 +63,21 @@ def terminate_instance(cloud: Cloud, call: Call) -> Answer:
 def put_lifecycle_hook(cloud: Cloud, call: Call) -> Answer:
     """moto's, with the notification target, which gets a test message."""
     group = _group(cloud, call)
+    place = Place(call.account_id, call.region)
+    target = call.get("NotificationTargetARN")
+    if target.startswith(_SQS_ARN) and not _target_queue(cloud, place, target):
+        raise ApiError(
+            "ValidationError",
+            f"Unable to publish test message to notification target {target} using IAM role "
+            f"{call.get('RoleARN')}. Please check your target and role configuration and try to "
+            "put lifecycle hook again.",
+        )
     answer = cloud.forward(call)
     backend = cloud.backend("autoscaling", call.account_id, call.region)
     hook = backend.lifecycle_hooks[f"{group.name}_{call.get('LifecycleHookName')}"]
-    hook.notification_target_arn = call.get("NotificationTargetARN")
+    hook.notification_target_arn = target
     hook.notification_metadata = call.get("NotificationMetadata")
     hook.role_arn = call.get("RoleARN")
-    place = Place(call.account_id, call.region)
     test = messages.lifecycle_test(cloud.origin(*place), group.name)
     _notify(cloud, place, hook, test)
     return answer
@@ -105,18 +113,23 @@ def _wait(cloud: Cloud, place: Place, state: Any, hook: Any) -> None:
     cloud.waiting[*place, action.instance_id] = action
     _set_deadline(cloud, place, action, hook.heartbeat_timeout)
     notification = messages.lifecycle_notification(cloud.origin(*place), action)
-    if not _notify(cloud, place, hook, notification) and place in cloud.event_queues:
-        event = messages.lifecycle_event(cloud.origin(*place), action)
-        cloud.send(*place, cloud.event_queues[place], json.dumps(event))
+    if not _notify(cloud, place, hook, notification):
+        cloud.deliver(*place, messages.lifecycle_event(cloud.origin(*place), action))
 
 
 def _notify(cloud: Cloud, place: Place, hook: Any, message: dict[str, Any]) -> bool:
-    """Send to the hook's notification target, where that is a queue."""
-    target = getattr(hook, "notification_target_arn", "")
-    if not target.startswith(_SQS_ARN):
-        return False
-    cloud.send(*place, target.rpartition(":")[2], json.dumps(message))
-    return True
+    """Send to the hook's notification target, where that is a queue; whether it was sent."""
+    queue = _target_queue(cloud, place, getattr(hook, "notification_target_arn", ""))
+    if queue:
+        cloud.send(*place, queue, json.dumps(message))
+    return bool(queue)
+
+
+def _target_queue(cloud: Cloud, place: Place, arn: str) -> str:
+    """The queue that an ARN names; empty where it names none, or one that is not there."""
+    name = arn.rpartition(":")[2]
+    is_there = name in cloud.backend("sqs", *place).queues
+    return name if arn.startswith(_SQS_ARN) and is_there else ""
 
 
 def _set_deadline(cloud: Cloud, place: Place, action: LifecycleAction, seconds: float) -> None:
@@ -136,10 +149,11 @@ def _expire(cloud: Cloud, place: Place, action: LifecycleAction, deadline: float
 def _finish(cloud: Cloud, place: Place, action: LifecycleAction) -> None:
     del cloud.deadlines[action.token]
     del cloud.waiting[*place, action.instance_id]
-    group = cloud.backend("autoscaling", *place).autoscaling_groups[action.group]
-    group.instance_states = [
-        state for state in group.instance_states if state.instance_id != action.instance_id
-    ]
+    group = cloud.backend("autoscaling", *place).autoscaling_groups.get(action.group)
+    if group is not None:  # groups can be deleted while their instances wait
+        group.instance_states = [
+            state for state in group.instance_states if state.instance_id != action.instance_id
+        ]
     cloud.backend("ec2", *place).terminate_instances([action.instance_id])
     observe(cloud, *place)
 

@@ -23,7 +23,6 @@ KNOWN_CODES: Mapping[str, tuple[int, str]] = {
     "Unavailable": (503, "The server is overloaded and can't handle the request."),
     "ExpiredToken": (403, "The security token included in the request is expired"),
     "RequestExpired": (400, "Request has expired."),
-    "AWS.SimpleQueueService.NonExistentQueue": (400, "The specified queue does not exist."),
     "InsufficientInstanceCapacity": (
         500,
         "There is no Spot capacity available that matches your request.",

@@ -1,6 +1,5 @@
 """AWS takes a Spot instance: the hint, the warning, and two minutes later it is gone."""
 
-import json
 from functools import partial
 
 from sandbox.aws import queue_messages as messages
@@ -30,7 +29,7 @@ def interrupt(
         instance = find_instance(cloud, *place, instance_id)
         zone = instance.placement.zone
         event = messages.spot_interruption(cloud.origin(*place), instance_id, zone, action)
-        publish(cloud, place, event)
+        cloud.deliver(*place, event)
         cloud.clock.after(notice_seconds, partial(_take, cloud, place, instance_id, action))
 
 
@@ -38,17 +37,8 @@ def recommend_rebalance(cloud: Cloud, place: Place, instance_id: str) -> None:
     """Send the hint that an interruption has become likely."""
     with cloud.clock.lock:
         zone = find_instance(cloud, *place, instance_id).placement.zone
-        publish(
-            cloud, place, messages.rebalance_recommendation(cloud.origin(*place), instance_id, zone)
-        )
-
-
-def publish(cloud: Cloud, place: Place, event: object) -> None:
-    """Deliver an event to the queue that the account's EventBridge rules feed."""
-    queue = cloud.event_queues.get(place)
-    if queue is None:
-        raise ValueError(f"no EventBridge rule feeds a queue in {place.region}")
-    cloud.send(*place, queue, json.dumps(event))
+        event = messages.rebalance_recommendation(cloud.origin(*place), instance_id, zone)
+        cloud.deliver(*place, event)
 
 
 def _take(cloud: Cloud, place: Place, instance_id: str, action: str) -> None:

@@ -5,7 +5,6 @@ Spot request id and zone id; watchers and the event queue hear of every change o
 caused it: a launch, an Auto Scaling group, an interruption.
 """
 
-import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -135,12 +134,10 @@ def _tell(cloud: Cloud, instance: Any, before: str) -> None:
     elif before == "running":
         for watcher in cloud.watchers:
             watcher.gone(machine_of(instance))
-    queue = cloud.event_queues.get((instance.owner_id, instance.region_name))
-    if queue:
-        for state in _states_passed(instance.state):
-            origin = cloud.origin(instance.owner_id, instance.region_name)
-            body = json.dumps(messages.state_change(origin, instance.id, state))
-            cloud.send(instance.owner_id, instance.region_name, queue, body)
+    place = (instance.owner_id, instance.region_name)
+    for state in _states_passed(instance.state):
+        event = messages.state_change(cloud.origin(*place), instance.id, state)
+        cloud.deliver(*place, event)
 
 
 def _states_passed(state: str) -> tuple[str, ...]:

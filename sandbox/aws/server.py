@@ -1,5 +1,6 @@
-"""The HTTP server on loopback; run by hand: ``python -m sandbox.aws.server [port [seed]]``."""
+"""The HTTP server on loopback."""
 
+import socket
 import threading
 from typing import Any
 
@@ -8,6 +9,8 @@ from werkzeug.serving import make_server
 
 from sandbox.aws.cloud import Cloud
 from sandbox.aws.wsgi import Application
+
+LOOPBACK = "127.0.0.1"
 
 
 class QuietHandler(MotoRequestHandler):
@@ -25,9 +28,16 @@ class AwsServer:
 
     def __init__(self, cloud: Cloud, *, port: int = 0) -> None:
         self.cloud = cloud
-        self._http = make_server(
-            "127.0.0.1", port, Application(cloud), threaded=True, request_handler=QuietHandler
-        )
+        with socket.create_server((LOOPBACK, port)) as listening:  # OSError: the port is taken
+            self._port = listening.getsockname()[1]
+            self._http = make_server(
+                LOOPBACK,
+                self._port,
+                Application(cloud),
+                threaded=True,
+                request_handler=QuietHandler,
+                fd=listening.fileno(),
+            )
         self._threads = [
             threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True),
             threading.Thread(target=cloud.clock.run, daemon=True),
@@ -38,7 +48,7 @@ class AwsServer:
     @property
     def url(self) -> str:
         """The endpoint of all services, and of the public files."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"http://{LOOPBACK}:{self._port}"
 
     def close(self) -> None:
         """Stop listening; calls that still wait for messages end by themselves."""

@@ -1,6 +1,8 @@
 """Snapshots take a while: pending first, completed later."""
 
 from functools import partial
+from typing import Any
+from xml.etree import ElementTree as ET
 
 from sandbox.aws.answers_xml import changed_xml, set_text, text_of
 from sandbox.aws.calls import Answer, Call
@@ -11,10 +13,10 @@ def create_snapshot(cloud: Cloud, call: Call) -> Answer:
     """moto's, which would be completed at once."""
     found: list[str] = []
 
-    def change(root: object) -> None:
-        found.append(text_of(root, "snapshotId"))  # type: ignore[arg-type]
-        set_text(root, "status", "pending")  # type: ignore[arg-type]
-        set_text(root, "progress", "")  # type: ignore[arg-type]
+    def change(root: ET.Element) -> None:
+        found.append(text_of(root, "snapshotId"))
+        set_text(root, "status", "pending")
+        set_text(root, "progress", "")
 
     answer = changed_xml(cloud.forward(call), change)
     snapshots = cloud.backend("ec2", call.account_id, call.region).snapshots
@@ -24,8 +26,7 @@ def create_snapshot(cloud: Cloud, call: Call) -> Answer:
     return answer
 
 
-def _complete(snapshots: dict[str, object], snapshot_id: str) -> None:
+def _complete(snapshots: dict[str, Any], snapshot_id: str) -> None:
     """Unless it was deleted meanwhile."""
-    snapshot = snapshots.get(snapshot_id)
-    if snapshot is not None:
-        snapshot.status = "completed"  # type: ignore[attr-defined]
+    if snapshot_id in snapshots:
+        snapshots[snapshot_id].status = "completed"

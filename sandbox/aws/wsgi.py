@@ -4,7 +4,6 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -66,12 +65,10 @@ class Application:
         return _send(answer, fault, environ, start_response)
 
     def _answer(self, call: Call) -> Answer:
-        cloud = self._cloud
         try:
-            principal = cloud.identity.principal_of(call)
-            return carry_out(cloud, replace(call, account_id=principal.account_id))
+            return carry_out(self._cloud, call)
         except ApiError as error:
-            return write_error(call, error, cloud.request_id())
+            return write_error(call, error, self._cloud.request_id())
 
 
 def _send(

@@ -234,6 +234,19 @@ def test_a_notification_target_gets_a_test_message_and_the_raw_notification(
     assert notification["Origin"] == "AutoScalingGroup"
 
 
+def test_a_hook_is_not_put_where_its_notification_target_is_missing(asg, name):
+    asked = {
+        "AutoScalingGroupName": name,
+        "LifecycleHookName": "drain",
+        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "NotificationTargetARN": "arn:aws:sqs:us-east-1:123456789012:none",
+        "RoleARN": "arn:aws:iam::123456789012:role/notify",
+    }
+
+    assert refusal(asg.put_lifecycle_hook, **asked) == ("ValidationError", 400)
+    assert asg.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"] == []
+
+
 def test_a_group_that_does_not_exist_is_a_validation_error(asg):
     asked = {"AutoScalingGroupName": "none", "ShouldDecrementDesiredCapacity": True}
 

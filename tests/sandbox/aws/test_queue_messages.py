@@ -268,6 +268,17 @@ def test_launch_and_termination_tell_every_state(scenario, ec2, sqs, queue):
     assert [one["state"] for one in told] == ["pending", "running", "shutting-down", "terminated"]
 
 
+def test_a_deleted_queue_is_missed_by_its_readers_and_by_nobody_else(scenario, ec2, sqs, queue):
+    """EventBridge drops what it cannot deliver; launches go on."""
+    sqs.delete_queue(QueueUrl=queue)
+
+    launched = launched_ids(ec2.run_instances(**a_launch(scenario)))
+
+    assert len(launched) == 1
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.receive_message(QueueUrl=queue)
+
+
 def test_a_message_that_is_not_deleted_comes_back(sqs, queue, inject):
     inject(kind="raw", body="again")
     first = sqs.receive_message(QueueUrl=queue)["Messages"][0]
