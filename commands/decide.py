@@ -75,7 +75,7 @@ def analyze_command(  # noqa: PLR0913, PLR0917 - one option a file
     ] = ALL_ENGINES,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", metavar="K=V", help="An engine's parameter, JSON; repeatable."),
+        typer.Option("--param", metavar="K=V", help="A parameter or limit, JSON; repeatable."),
     ] = None,
     now: Annotated[
         datetime | None,

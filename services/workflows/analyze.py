@@ -14,6 +14,7 @@ from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import ClusterState, CurrentState, DataSource, compile_state
 from engines.contracts.usage import to_traffic_rows, to_usage_rows
+from engines.contracts.verdict import SafetyLimits
 from engines.cost import ClusterSummary, summarise_cluster
 from services.files.aws_dump import read_instances, read_volumes
 from services.files.instance_types import read_instance_types
@@ -36,6 +37,8 @@ from services.workflows.market_data import (
     bundled_beside,
 )
 
+# The small-cluster rule is an engine's parameter here: there is no cluster with limits of its own.
+LIMITS = frozenset(SafetyLimits.__struct_fields__) - {"allow_small_cluster_exception"}
 PRODUCTS = (LINUX_PRODUCT, "Windows")  # what a node's operating system label can tell apart
 
 
@@ -76,17 +79,19 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 def analyze(
     files: AnalysisFiles,
     decision_types: Sequence[DecisionType],
-    requirements: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     *,
     now: datetime,
     today: datetime,
 ) -> Analysis:
     """Read the files and ask each engine. ``now`` is the moment that is judged, ``today`` the
-    wall clock.
+    wall clock. ``parameters`` are the engines' own and the safety limits, by their names.
 
     Raises InvalidInputError for a file or a parameter that cannot be used.
     """
-    state = read_state(files, requirements, now=now, today=today)
+    state = read_state(files, parameters, now=now, today=today)
+    constraints = {name: value for name, value in parameters.items() if name in LIMITS}
+    requirements = {name: value for name, value in parameters.items() if name not in LIMITS}
     requests = [
         DecisionRequest(
             request_id=f"analyze-{decision_type}",
@@ -95,6 +100,7 @@ def analyze(
             now=now,
             current_state=state,
             requirements=requirements,
+            constraints=constraints,
         )
         for decision_type in decision_types
     ]

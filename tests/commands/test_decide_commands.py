@@ -78,6 +78,16 @@ def test_analyze_shows_people_tables(terminal, files):
     assert str(files / "spot.csv") in done.stdout
 
 
+def test_safety_limits_are_given_like_parameters(terminal, files):
+    done = terminal(
+        *analyze_arguments(files, "--param", "min_on_demand_share=0.5", "--format", "json")
+    )
+
+    [decision] = json.loads(done.stdout)["decisions"]
+    assert done.code == 0
+    assert decision["safety"]["on_demand_share"] >= 0.5
+
+
 def test_an_unknown_parameter_is_bad_input_that_names_it(terminal, files):
     done = terminal(*analyze_arguments(files, "--param", "no_such=1"))
 
