@@ -66,6 +66,7 @@ class OfferedType:
     vcpu: int
     memory_mib: int
     architecture: str
+    max_pods: int
     micro_usd: int
 
     @property
@@ -97,6 +98,7 @@ def offered_types() -> Mapping[str, OfferedType]:
             vcpu=int(row["vcpu"]),
             memory_mib=int(row["memory_mib"]),
             architecture=row["architecture"],
+            max_pods=int(row["max_pods"]),
             micro_usd=round(float(row["hourly_price"]) * 1_000_000),
         )
         for row in rows

@@ -11,7 +11,7 @@ from sandbox.aws.answers_xml import changed_xml, set_text, text_of
 from sandbox.aws.calls import Answer, ApiError, Call
 from sandbox.aws.catalogue import offered_types
 from sandbox.aws.cloud import Cloud
-from sandbox.aws.machines import all_instances, observe, spot_request_id
+from sandbox.aws.machines import ARCHITECTURES, all_instances, observe, spot_request_id
 from sandbox.aws.spot_prices import Pool, is_priced
 from sandbox.aws.zones import zones_of_type
 
@@ -163,6 +163,7 @@ def _check(cloud: Cloud, call: Call, launch: Launch) -> None:
         raise ApiError(
             "InvalidAMIID.NotFound", f"The image id '[{launch.image_id}]' does not exist"
         )
+    _check_architecture(launch, images.get(launch.image_id))
     zones = zones_of_type(launch.instance_type, call.region)
     if launch.zone not in zones:
         raise ApiError(
@@ -170,6 +171,19 @@ def _check(cloud: Cloud, call: Call, launch: Launch) -> None:
             f"Your requested instance type ({launch.instance_type}) is not supported in your "
             f"requested Availability Zone ({launch.zone}). Please retry your request by not "
             f"specifying an Availability Zone or choosing {', '.join(zones)}.",
+        )
+
+
+def _check_architecture(launch: Launch, image: Any) -> None:
+    """Graviton needs images of its own; what an SSM parameter names is taken to fit."""
+    wanted = offered_types()[launch.instance_type].architecture
+    if image is not None and ARCHITECTURES[image.architecture] != wanted:
+        name = next(one for one, ours in ARCHITECTURES.items() if ours == wanted)
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The architecture '{name}' of the specified instance type does not match the "
+            f"architecture '{image.architecture}' of the specified AMI. Specify an instance type "
+            "and an AMI that have matching architectures, and try again.",
         )
 
 

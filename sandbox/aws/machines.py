@@ -13,7 +13,9 @@ from sandbox.aws import queue_messages as messages
 from sandbox.aws.cloud import Cloud, Machine
 from sandbox.aws.zones import zone_ids
 
-_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
+ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
+"""EC2's names of architectures, and Kubernetes's."""
+
 _MOTO_ROOT = "/dev/sda1"
 _SEEN = "sandbox_state"  # on moto's instance: the state that was last told of
 
@@ -85,7 +87,7 @@ def machine_of(instance: Any) -> Machine:
         capacity_type="spot" if instance.lifecycle == "spot" else "on-demand",
         private_dns_name=instance.private_dns_name,
         private_ip=instance.private_ip,
-        architecture=_ARCHITECTURES[instance.architecture],
+        architecture=ARCHITECTURES[instance.architecture],
         launched_at=instance.launch_time.replace(tzinfo=UTC),
         state=instance.state,
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()},

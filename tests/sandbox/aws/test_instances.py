@@ -1,5 +1,7 @@
 """Launches: checked, idempotent by token, Spot by request, limited by the capacity there is."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from sandbox.aws.faults import CapacityLimit
@@ -38,6 +40,28 @@ def test_a_token_with_other_parameters_is_a_mismatch(scenario, ec2):
     other = a_launch(scenario, ClientToken="step-1", MaxCount=2)
 
     assert refusal(ec2.run_instances, **other) == ("IdempotentParameterMismatch", 400)
+
+
+def test_ten_at_once_with_one_token_launch_one_instance(scenario, ec2):
+    asked = a_launch(scenario, ClientToken="step-1")
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: ec2.run_instances(**asked), range(10)))
+
+    assert len({one for answer in answers for one in launched_ids(answer)}) == 1
+
+
+def test_an_image_fits_the_processors_it_was_made_for(scenario, ec2):
+    template = {"LaunchTemplateId": scenario.launch_template_ids["graviton"]}
+    asked = a_launch(scenario, LaunchTemplate=template, InstanceType="m7g.xlarge")
+
+    seen = instance(ec2, launched_ids(ec2.run_instances(**asked))[0])
+
+    assert seen["Architecture"] == "arm64"
+    assert refusal(ec2.run_instances, **asked | {"InstanceType": "m5.large"}) == (
+        "InvalidParameterValue",
+        400,
+    )
 
 
 def test_other_tokens_bring_other_instances(scenario, ec2):
@@ -128,6 +152,7 @@ def test_an_instance_has_the_one_root_volume_of_its_template(scenario, ec2):
         ({"InstanceType": "zz9.large"}, "InvalidParameterValue"),
         ({"InstanceType": "p5.48xlarge"}, "InvalidParameterValue"),
         ({"ImageId": "ami-00000000000000000"}, "InvalidAMIID.NotFound"),
+        ({"InstanceType": "m7g.xlarge"}, "InvalidParameterValue"),
         ({"MinCount": 3, "MaxCount": 2}, "InvalidParameterValue"),
         (
             {"LaunchTemplate": {"LaunchTemplateId": "lt-00000000000000000"}},

@@ -115,8 +115,8 @@ def price_page(world):
 def instance_page(world):
     """Two reservations of four: a page of five holds the first alone."""
     for _ in range(2):
-        world.run(InstanceType="r7g.large", MinCount=4, MaxCount=4)
-    asked = [{"Name": "instance-type", "Values": ["r7g.large"]}]
+        world.run(InstanceType="r7i.large", MinCount=4, MaxCount=4)
+    asked = [{"Name": "instance-type", "Values": ["r7i.large"]}]
     return len(instances_of(world.ec2.describe_instances(MaxResults=5, Filters=asked)))
 
 
