@@ -80,14 +80,18 @@ def _show_cards(overview: Overview) -> None:
                 note=f"{formatting.money(overview.cost_per_month, 0)} a month",
                 source="nodes of the dumps at list prices",
                 tone="info",
-            ),
+            )
+            if overview.lines
+            else Card(label="Cost now", value="none yet", note="open a cluster first"),
             Card(
                 label="Safe savings found",
                 value=f"{formatting.money(overview.saving_usd_month, 0)}/month",
                 note=f"{formatting.percent(overview.saving_share)} of the cost",
                 source="newest decision of each cluster",
                 tone="good" if overview.saving_usd_month else "plain",
-            ),
+            )
+            if judged
+            else Card(label="Safe savings found", value="none yet", note="dry-run an engine first"),
             Card(
                 label="Clusters",
                 value=str(len(overview.lines)),
