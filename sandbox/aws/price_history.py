@@ -6,6 +6,9 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sandbox.aws.calls import Answer, ApiError, Call
 from sandbox.aws.catalogue import offered_types
 from sandbox.aws.cloud import Cloud
@@ -25,14 +28,21 @@ _ANSWERS_KEPT_SECONDS = 60  # a question of the same minute is not worked out an
 _OF_VPC = " (Amazon VPC)"  # the old suffix of products; the answers no longer have it
 
 
-class Row(NamedTuple):
-    """One record of the answer."""
+class Series(NamedTuple):
+    """What a price is the price of."""
 
-    at: int
     instance_type: str
     zone: str
     product: str
-    micro_usd: int
+
+
+class Rows(NamedTuple):
+    """Records in columns, newest first: Unix seconds, index into ``series``, micro-dollars."""
+
+    series: tuple[Series, ...]
+    at: NDArray[np.int64]
+    which: NDArray[np.int32]
+    micro_usd: NDArray[np.int64]
 
 
 class Question(NamedTuple):
@@ -56,10 +66,10 @@ def describe_spot_price_history(cloud: Cloud, call: Call) -> Answer:
     offset = place.get("offset", 0)
     after = offset + size
     token = ""
-    if after < len(rows):
+    if after < len(rows.at):
         token = write_token(call, {"offset": after, "now": place.get("now", now)})
     ids = zone_ids(call.region)
-    page = [_record(row, ids) for row in rows[offset:after]]
+    page = list(_page(rows, slice(offset, after), ids))
     return cloud.answer(call, {"spotPriceHistorySet": page, "nextToken": token})
 
 
@@ -110,14 +120,21 @@ def _moment(call: Call, name: str) -> int | None:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-@lru_cache(maxsize=16)
-def _rows(market: Market, question: Question) -> list[Row]:
+@lru_cache(maxsize=16)  # of at most 7 MB each
+def _rows(market: Market, question: Question) -> Rows:
     """All records, newest first; a start before the retention begins at the price in force then."""
-    if not is_priced(question.region) or question.end < question.start:
-        return []
-    rows = [row for pool in _pools(question) for row in _pool_rows(market, question, pool)]
-    rows.sort(key=lambda row: (-row.at, *row[1:4]))
-    return rows
+    series: list[Series] = []
+    columns: list[NDArray[np.int64]] = [np.empty((3, 0), np.int64)]
+    if is_priced(question.region) and question.end >= question.start:
+        for pool in sorted(_pools(question)):
+            points = market.history(pool, question.start, question.end)
+            linux = np.array([(one.at, 0, one.micro_usd) for one in points], np.int64).T
+            for product, surcharge in _surcharges(question, pool.instance_type):
+                columns.append(linux + np.array([[0], [len(series)], [surcharge]]))
+                series.append(Series(pool.instance_type, pool.zone, product))
+    at, which, micro_usd = np.concatenate(columns, axis=1)
+    order = np.lexsort((which, -at))
+    return Rows(tuple(series), at[order], which[order].astype(np.int32), micro_usd[order])
 
 
 def _pools(question: Question) -> Iterator[Pool]:
@@ -130,15 +147,13 @@ def _pools(question: Question) -> Iterator[Pool]:
                     yield Pool(name, zone)
 
 
-def _pool_rows(market: Market, question: Question, pool: Pool) -> Iterator[Row]:
-    offered = offered_types()[pool.instance_type]
+def _surcharges(question: Question, instance_type: str) -> Iterator[tuple[str, int]]:
+    """The products that are asked for, and what each costs above Linux."""
+    offered = offered_types()[instance_type]
     is_wanted = _chooser(question.products)
-    products = [one for one in products_of(offered) if is_wanted(one)]
-    points = market.history(pool, question.start, question.end)
-    for product in products:
-        surcharge = product_micro_usd(offered, product, 0)
-        for point in points:
-            yield Row(point.at, pool.instance_type, pool.zone, product, point.micro_usd + surcharge)
+    for product in products_of(offered):
+        if is_wanted(product):
+            yield product, product_micro_usd(offered, product, 0)
 
 
 def _chooser(wanted: tuple[str, ...]) -> Callable[[str], bool]:
@@ -146,13 +161,15 @@ def _chooser(wanted: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda value: not wanted or any(fnmatchcase(value, one) for one in wanted)
 
 
-def _record(row: Row, ids: dict[str, str]) -> dict[str, str]:
-    moment = datetime.fromtimestamp(row.at, UTC)
-    return {
-        "instanceType": row.instance_type,
-        "productDescription": row.product,
-        "spotPrice": f"{row.micro_usd // 1_000_000}.{row.micro_usd % 1_000_000:06d}",
-        "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        "availabilityZone": row.zone,
-        "availabilityZoneId": ids.get(row.zone, ""),
-    }
+def _page(rows: Rows, page: slice, ids: dict[str, str]) -> Iterator[dict[str, str]]:
+    columns = (column[page].tolist() for column in (rows.at, rows.which, rows.micro_usd))
+    for at, which, micro_usd in zip(*columns, strict=True):
+        series = rows.series[which]
+        yield {
+            "instanceType": series.instance_type,
+            "productDescription": series.product,
+            "spotPrice": f"{micro_usd // 1_000_000}.{micro_usd % 1_000_000:06d}",
+            "timestamp": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "availabilityZone": series.zone,
+            "availabilityZoneId": ids.get(series.zone, ""),
+        }
