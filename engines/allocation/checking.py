@@ -17,6 +17,7 @@ class _Group(NamedTuple):
     nodes: int
     allocatable: Capacity
     usable: Capacity
+    usable_on_demand: Capacity
 
 
 def broken_limits(problem: AllocationProblem, purchases: Iterable[Purchase]) -> tuple[str, ...]:
@@ -32,6 +33,7 @@ def broken_limits(problem: AllocationProblem, purchases: Iterable[Purchase]) -> 
             one.count,
             one.allocatable,
             one.usable,
+            one.on_demand_room,
         )
         for one in problem.staying
     ]
@@ -57,6 +59,7 @@ def _bought(purchase: Purchase) -> _Group:
         count,
         one.allocatable.times(count),
         one.usable.times(count),
+        one.on_demand_room.times(count),
     )
 
 
@@ -75,20 +78,17 @@ def _unavailable(problem: AllocationProblem, bought: Iterable[Purchase]) -> Iter
 
 def _lacking(problem: AllocationProblem, groups: list[_Group]) -> Iterator[str]:
     """Requirements without enough room."""
-    yield from _short_of("all pods", problem.required, groups)
-    on_demand = [one for one in groups if one.pool is None]
+    yield from _short_of("all pods", problem.required, [one.usable for one in groups])
+    on_demand = [one.usable_on_demand for one in groups]
     yield from _short_of("on-demand pods", problem.required_on_demand, on_demand)
     for zone, required in sorted(problem.required_in_zones.items()):
-        yield from _short_of(f"zone {zone}", required, [one for one in groups if one.zone == zone])
-    for name in ("cpu_millicores", "memory_bytes"):
-        total = sum(getattr(one.allocatable, name) for one in groups)
-        if total < getattr(problem.least_allocatable, name):
-            yield f"the cluster: {name} {total} of {getattr(problem.least_allocatable, name)}"
+        here = [one.usable for one in groups if one.zone == zone]
+        yield from _short_of(f"zone {zone}", required, here)
 
 
-def _short_of(what: str, required: Capacity, groups: list[_Group]) -> Iterator[str]:
+def _short_of(what: str, required: Capacity, rooms: list[Capacity]) -> Iterator[str]:
     for name in Capacity.__struct_fields__:
-        room = sum(getattr(one.usable, name) for one in groups)
+        room = sum(getattr(one, name) for one in rooms)
         if 0 < getattr(required, name) > room:
             yield f"{what}: {name} {room} of {getattr(required, name)}"
 

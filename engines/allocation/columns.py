@@ -41,6 +41,7 @@ class Columns:
     offerings: tuple[tuple[Offering, ...], ...]  # one offering; of a floating column one per zone
     cost: Floats  # expected USD per hour
     usable: Floats  # (columns, 3)
+    usable_on_demand: Floats  # (columns, 3); nothing of Spot columns
     allocatable: Floats  # (columns, SHARED)
     zone: Rows  # index into zones, or FLOATING
     pool: Rows  # index of the Spot pool, or NO_POOL
@@ -75,6 +76,7 @@ def columns_of(problem: AllocationProblem) -> Columns:
         offerings=tuple(chosen),
         cost=np.array([one.expected_micro_usd_per_hour for one in heads]) / MICRO_USD_PER_USD,
         usable=np.array([amounts(one.usable) for one in heads]).reshape(-1, 3),
+        usable_on_demand=np.array([amounts(one.on_demand_room) for one in heads]).reshape(-1, 3),
         allocatable=np.array([amounts(one.allocatable) for one in heads]).reshape(-1, 3)[
             :, :SHARED
         ],
@@ -116,8 +118,9 @@ def _split(
         if one.is_spot or one.max_count is not None or problem.required_in_zones:
             fixed.append(one)
         else:
-            terms = (one.instance_type, one.allocatable, one.usable, one.micro_usd_per_hour)
-            alike.setdefault((*terms, one.expected_micro_usd_per_hour), []).append(one)
+            terms = (one.instance_type, one.allocatable, one.usable, one.on_demand_room)
+            costs = (one.micro_usd_per_hour, one.expected_micro_usd_per_hour)
+            alike.setdefault((*terms, *costs), []).append(one)
     zones = {one.availability_zone for group in alike.values() for one in group}
     floating = []
     for group in alike.values():
@@ -134,10 +137,11 @@ def _undominated(floating: list[tuple[Offering, ...]]) -> Iterable[tuple[Offerin
     In any safe allocation the beaten one can be exchanged for the other: room and totals only
     grow, and the on-demand share with them.
     """
-    kept = np.empty((0, 6))
+    kept = np.empty((0, 9))
     for group in sorted(floating, key=lambda group: _order(group[0])):
         head = group[0]
-        size = np.concatenate([amounts(head.allocatable), amounts(head.usable)])
+        rooms = (head.allocatable, head.usable, head.on_demand_room)
+        size = np.concatenate([amounts(one) for one in rooms])
         if not np.any(np.all(kept >= size, axis=1)):
             kept = np.vstack([kept, size])
             yield group
@@ -153,6 +157,7 @@ def _order(offering: Offering) -> tuple[object, ...]:
         offering.capacity_type,
         *amounts(offering.allocatable),
         *amounts(offering.usable),
+        *amounts(offering.on_demand_room),
         -1 if offering.max_count is None else offering.max_count,
     )
 

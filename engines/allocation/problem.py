@@ -41,7 +41,9 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True):
 
     ``allocatable`` is what safety's shares are measured in; ``usable`` is what one node gives to
     the pods of the requirement (allocatable less DaemonSets and head-room).
-    ``expected_micro_usd_per_hour`` is what the search minimises; it must be positive.
+    ``usable_on_demand`` is the part of that which pods that must stay on-demand can have: less,
+    where others are there already. ``expected_micro_usd_per_hour`` is what the search minimises;
+    it must be positive.
     """
 
     instance_type: str
@@ -52,6 +54,7 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True):
     micro_usd_per_hour: int
     expected_micro_usd_per_hour: float
     risk_score: float | None = None  # Spot only; None: not known, never bought new
+    usable_on_demand: Capacity | None = None  # None: all of what is usable
     is_existing: bool = False  # nodes that run already: layer 1 does not judge them again
     max_count: int | None = None  # None: as many as wanted
 
@@ -59,6 +62,11 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True):
     def is_spot(self) -> bool:
         """Whether it belongs to a Spot pool; all other capacity counts as on-demand."""
         return self.capacity_type is CapacityType.SPOT
+
+    @property
+    def on_demand_room(self) -> Capacity:
+        """What one node gives to pods that must stay on-demand."""
+        return _on_demand_room(self)
 
 
 class StayingNodes(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +82,23 @@ class StayingNodes(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     allocatable: Capacity
     usable: Capacity
+    usable_on_demand: Capacity | None = None  # None: all of what is usable
 
     @property
     def is_spot(self) -> bool:
         """Whether the nodes belong to a Spot pool."""
         return self.capacity_type is CapacityType.SPOT
+
+    @property
+    def on_demand_room(self) -> Capacity:
+        """What all of them give to pods that must stay on-demand."""
+        return _on_demand_room(self)
+
+
+def _on_demand_room(nodes: Offering | StayingNodes) -> Capacity:
+    if nodes.is_spot:
+        return NOTHING
+    return nodes.usable if nodes.usable_on_demand is None else nodes.usable_on_demand
 
 
 ALL_LAYERS = frozenset(SafetyLayer)

@@ -51,7 +51,7 @@ class Staying:
             usable += use
             allocatable += size
             if not nodes.is_spot:
-                on_demand += use
+                on_demand += amounts(nodes.on_demand_room)
                 allocatable_on_demand += size
             elif (row := index.get((nodes.instance_type, nodes.availability_zone))) is not None:
                 in_pools[row] += size
@@ -199,11 +199,10 @@ class _Builder:
         """Room for all pods, for those that stay on-demand, and for those tied to a zone."""
         problem, staying = self._program.problem, self._program.staying
         usable = self._columns.usable[self._kept]
-        on_demand = ~self._columns.is_spot[self._kept]
         self._add_room(amounts(problem.required) - staying.usable, usable)
         self._add_room(
             amounts(problem.required_on_demand) - staying.usable_on_demand,
-            usable * on_demand[:, None],
+            self._columns.usable_on_demand[self._kept],
         )
         for zone, required in sorted(problem.required_in_zones.items()):
             here = self._is_in(zone)

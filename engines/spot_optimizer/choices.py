@@ -60,6 +60,7 @@ def _counted(situation: Situation, left: Amounts) -> Amounts:
     mixture = np.maximum(_amounts(situation.required.total), 1)
     parts = np.clip(left, 0, None) / mixture  # of the whole requirement, by each dimension
     held: Amounts = np.floor(parts.min(axis=1, keepdims=True) * mixture).astype(np.int64)
+    held[:, 2] = left[:, 2]  # a limit on pods is in the part already; rounded it would bite twice
     return held
 
 
@@ -136,6 +137,17 @@ def _usable_of_nodes(situation: Situation) -> Amounts:
     return _counted(situation, _allocatable_of_nodes(situation) - taken)
 
 
+def _taken_by_others(situation: Situation) -> Amounts | None:
+    """What pods that may run anywhere take of each node for as long as it is kept: pods that must
+    stay on-demand cannot have it. None: there are no such pods."""
+    needs = situation.needs
+    if not np.any(needs.moves & needs.is_on_demand_only):
+        return None
+    free = needs.moves & ~needs.is_on_demand_only
+    nodes = len(situation.state.cluster.nodes)
+    return with_headroom(needs.by_node(free, nodes), situation.parameters.headroom_percent)
+
+
 def _allocatable_of_nodes(situation: Situation) -> Amounts:
     nodes = situation.state.cluster.nodes
     return np.column_stack(
@@ -153,11 +165,16 @@ def _keepable(situation: Situation) -> Keepable:
     nodes = situation.state.cluster.nodes
     pools = {one.key: one for one in situation.pools}
     allocatable, usable = _allocatable_of_nodes(situation), _usable_of_nodes(situation)
+    taken = _taken_by_others(situation)
     asked = situation.needs.by_node(situation.needs.moves, len(nodes))[:, 0]
     groups: dict[Offering, list[int]] = {}
     for row in np.flatnonzero(situation.roles.replaceable).tolist():
         pool = pools.get((nodes.instance_types[row] or "", nodes.zones[row] or ""))
-        room = (capacity_of(allocatable[row]), capacity_of(usable[row]))
+        room = _Room(
+            allocatable=capacity_of(allocatable[row]),
+            usable=capacity_of(usable[row]),
+            usable_on_demand=None if taken is None else capacity_of(usable[row] - taken[row]),
+        )
         offering = _kept(situation, row, pool, room)
         if not offering.is_spot or is_safe_pool(situation, pool):
             groups.setdefault(offering, []).append(row)
@@ -171,9 +188,15 @@ def _keepable(situation: Situation) -> Keepable:
     )
 
 
-def _kept(
-    situation: Situation, row: int, pool: PoolFacts | None, room: tuple[Capacity, Capacity]
-) -> Offering:
+class _Room(NamedTuple):
+    """What a node offers: in all, to pods, and to pods that must stay on-demand."""
+
+    allocatable: Capacity
+    usable: Capacity
+    usable_on_demand: Capacity | None
+
+
+def _kept(situation: Situation, row: int, pool: PoolFacts | None, room: _Room) -> Offering:
     nodes, parameters = situation.state.cluster.nodes, situation.parameters
     capacity_type = nodes.capacity_types[row] or CapacityType.SPOT
     price = situation.roles.micro_usd_per_hour[row]
@@ -187,8 +210,9 @@ def _kept(
         instance_type=nodes.instance_types[row] or UNKNOWN_TYPE,
         availability_zone=nodes.zones[row] or "",
         capacity_type=capacity_type,
-        allocatable=room[0],
-        usable=room[1],
+        allocatable=room.allocatable,
+        usable=room.usable,
+        usable_on_demand=room.usable_on_demand,
         micro_usd_per_hour=price,
         expected_micro_usd_per_hour=expected
         * kept_weight(capacity_type, parameters.spot_to_spot_min_saving_percent),
@@ -225,6 +249,8 @@ def _staying(situation: Situation) -> tuple[StayingNodes, ...]:
     """What the plan leaves alone, one entry for each kind."""
     nodes = situation.state.cluster.nodes
     allocatable, usable = _allocatable_of_nodes(situation), _usable_if_staying(situation)
+    taken = _taken_by_others(situation)
+    for_on_demand = usable if taken is None else np.maximum(usable - taken, 0)
     groups: dict[tuple[str, str, CapacityType], list[int]] = {}
     for row in np.flatnonzero(situation.roles.staying).tolist():
         key = (
@@ -241,6 +267,7 @@ def _staying(situation: Situation) -> tuple[StayingNodes, ...]:
             count=len(rows),
             allocatable=capacity_of(allocatable[rows].sum(axis=0)),
             usable=capacity_of(usable[rows].sum(axis=0)),
+            usable_on_demand=capacity_of(for_on_demand[rows].sum(axis=0)),
         )
         for (instance_type, zone, capacity_type), rows in sorted(groups.items())
     )

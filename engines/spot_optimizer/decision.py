@@ -151,11 +151,16 @@ def _proposed(situation: Situation) -> Decision:
 
 def _with_more_room(situation: Situation, unplaced: tuple[int, ...]) -> Situation:
     """Ask for as much more room as the pods without a place would take."""
-    percent = situation.parameters.headroom_percent
-    more = with_headroom(situation.needs.requests[list(unplaced)].sum(axis=0), percent)
-    required = situation.required
-    total = required.total.plus(capacity_of(more))
-    return replace(situation, required=required._replace(total=total))
+    needs, percent = situation.needs, situation.parameters.headroom_percent
+    rows = np.array(unplaced)
+    tied = rows[needs.is_on_demand_only[rows]]
+    more = capacity_of(with_headroom(needs.requests[rows].sum(axis=0), percent))
+    more_on_demand = capacity_of(with_headroom(needs.requests[tied].sum(axis=0), percent))
+    required = situation.required._replace(
+        total=situation.required.total.plus(more),
+        on_demand=situation.required.on_demand.plus(more_on_demand),
+    )
+    return replace(situation, required=required)
 
 
 def _without_their_nodes(situation: Situation, unplaced: tuple[int, ...]) -> Situation:

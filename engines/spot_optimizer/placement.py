@@ -1,9 +1,9 @@
 """Do all pods find a place on the capacity that is wanted? kube-scheduler's filters say.
 
 The nodes to be launched are added to the snapshot as plain ones, the leaving nodes are taken away,
-and every pod that lost its node is placed again, the largest first, each on the fullest node that
-can take it. So a pod that found a place proves that there is one; one that found none may still
-be lucky in another order.
+and every pod that lost its node is placed again, the least free to choose and the largest first,
+each on the fullest node that can take it. So a pod that found a place proves that there is one;
+one that found none may still be lucky in another order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from engines.contracts.node_table import build_node_table
 from engines.contracts.pricing import CapacityType
 from engines.contracts.snapshot import ClusterSnapshot, Groups
 from engines.scheduling import Occupancy, build_context, feasible_nodes
-from engines.spot_optimizer.demand import Flags
+from engines.spot_optimizer.demand import Flags, PodNeeds
 from engines.spot_optimizer.situation import Situation
 
 MOST_PODS = 50_000
@@ -55,10 +55,7 @@ def pods_without_place(
         occupancy.take_away(node)
     may_be_spot = [one in (CapacityType.SPOT, None) for one in nodes.capacity_types]
     is_spot = np.array([*may_be_spot, *(one.is_spot for one in new)], np.bool_)
-    size = needs.requests
-    rows = sorted(
-        np.flatnonzero(moving).tolist(), key=lambda row: (-size[row][0], -size[row][1], row)
-    )
+    rows = sorted(np.flatnonzero(moving).tolist(), key=lambda row: _turn(needs, row))
     return tuple(
         sorted(
             row
@@ -66,6 +63,13 @@ def pods_without_place(
             if not _finds_place(row, occupancy, is_spot & needs.is_on_demand_only[row])
         )
     )
+
+
+def _turn(needs: PodNeeds, row: int) -> tuple[bool, bool, int, int, int]:
+    """The least free to choose come first, then the largest."""
+    cpu_millicores, memory_bytes, _ = needs.requests[row].tolist()
+    is_free = not needs.is_on_demand_only[row]
+    return (is_free, needs.zone[row] is None, -cpu_millicores, -memory_bytes, row)
 
 
 def _finds_place(pod: int, occupancy: Occupancy, forbidden: Flags) -> bool:
