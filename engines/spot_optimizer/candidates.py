@@ -44,6 +44,7 @@ class PoolReason(StrEnum):
     TOO_SMALL = "too_small"
     NO_ON_DEMAND_PRICE = "no_on_demand_price"
     SUSPICIOUS_PRICE = "suspicious_price"
+    NOT_CHEAPER = "not_cheaper_than_on_demand"
     STALE_PRICE = "stale_price"
     EXCLUDED_AFTER_INTERRUPTION = "excluded_after_interruption"
     EXCLUDED_AFTER_FAILED_LAUNCH = "excluded_after_failed_launch"
@@ -256,6 +257,8 @@ class _Sieve:
                 f"costs {price / MICRO_USD_PER_USD:g} USD an hour beside"
                 f" {full / MICRO_USD_PER_USD:g} on-demand, which cannot be true; check the prices",
             )
+        if price >= full:
+            yield Finding(PoolReason.NOT_CHEAPER, "costs as much as on-demand or more")
         limit = self._parameters.max_price_age_hours
         age_seconds = int(self._now.timestamp()) - (facts.priced_at or 0)
         if limit is not None and age_seconds > limit * 3600:
