@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     SmallInteger,
+    SQLColumnExpression,
     String,
     Table,
     cast,
@@ -62,15 +63,27 @@ def read_columns(reader: Reader, query: Query) -> tuple[Integers, ...]:
     return _read_arrays(reader, columns) if reader.is_postgresql else _read_numbers(reader, columns)
 
 
-def read_texts(reader: Reader, query: Query) -> tuple[list[str], ...]:
-    """The query's columns as texts, in no promised order of rows; never NULL."""
-    columns = tuple(query.subquery().c)
-    packed = (func.aggregate_strings(cast(column, String), _TEXT_SEPARATOR) for column in columns)
-    count, *texts = reader.connection.execute(select(func.count(), *packed)).one()
-    lists = tuple(text.split(_TEXT_SEPARATOR) if count else [] for text in texts)
-    if any(len(one) != count for one in lists):
+def read_texts(
+    reader: Reader, texts: Query, numbers: Sequence[SQLColumnExpression[int]] = ()
+) -> tuple[list[list[str]], list[Integers]]:
+    """The columns of ``texts``, and beside them whole ``numbers`` of the same rows.
+
+    In no promised order of rows; nothing may be NULL.
+    """
+    width = len(texts.selected_columns)
+    columns = tuple(texts.add_columns(*numbers).subquery().c)
+    packed = (
+        func.aggregate_strings(
+            cast(column, String), _TEXT_SEPARATOR if index < width else _SEPARATOR
+        )
+        for index, column in enumerate(columns)
+    )
+    count, *values = reader.connection.execute(select(func.count(), *packed)).one()
+    names = [value.split(_TEXT_SEPARATOR) if count else [] for value in values[:width]]
+    arrays = [_numbers_in(value) for value in values[width:]]
+    if any(len(one) != count for one in (*names, *arrays)):  # NULL is left out
         raise ValueError(_HELD_NULL)
-    return lists
+    return names, arrays
 
 
 @contextmanager
@@ -147,10 +160,14 @@ def _width_bytes(column: Column[Any]) -> int:
 def _read_numbers(reader: Reader, columns: Sequence[ColumnElement[int]]) -> tuple[Integers, ...]:
     packed = (func.group_concat(column, _SEPARATOR) for column in columns)
     count, *texts = reader.connection.execute(select(func.count(), *packed)).one()
-    arrays = tuple(np.fromstring(text or "", dtype=np.int64, sep=_SEPARATOR) for text in texts)
+    arrays = tuple(map(_numbers_in, texts))
     if any(len(array) != count for array in arrays):  # group_concat leaves NULL out
         raise ValueError(_HELD_NULL)
     return arrays
+
+
+def _numbers_in(text: str | None) -> Integers:
+    return np.fromstring(text or "", dtype=np.int64, sep=_SEPARATOR)
 
 
 def _read_arrays(reader: Reader, columns: Sequence[ColumnElement[int]]) -> tuple[Integers, ...]:

@@ -29,8 +29,6 @@ def load(
         select(
             SpotAdvisorSeries.instance_type,
             SpotAdvisorSeries.region,
-            SpotAdvisorRate.interruption_bucket,
-            SpotAdvisorRate.savings_percent,
         )
         .join(SpotAdvisorRate, SpotAdvisorRate.series_id == SpotAdvisorSeries.id)
         .where(
@@ -38,7 +36,8 @@ def load(
             SpotAdvisorSeries.operating_system == operating_system,
         )
     )
-    types, regions, buckets, savings = read_texts(reader, query)
+    numbers = (SpotAdvisorRate.interruption_bucket, SpotAdvisorRate.savings_percent)
+    (types, regions), (buckets, savings) = read_texts(reader, query, numbers)
     type_names, region_names = sorted(set(types)), sorted(set(regions))
     row_of = {name: index for index, name in enumerate(type_names)}
     column_of = {name: index for index, name in enumerate(region_names)}
@@ -46,8 +45,8 @@ def load(
     shape = (len(type_names), len(region_names))
     bucket = np.full(shape, UNKNOWN_BUCKET, dtype=np.int8)
     savings_percent = np.full(shape, UNKNOWN_SAVINGS, dtype=np.int16)
-    bucket[cells] = np.array(buckets, dtype=np.int8)
-    savings_percent[cells] = np.array(savings, dtype=np.int16)
+    bucket[cells] = buckets
+    savings_percent[cells] = savings
     return Heatmap(
         operating_system=operating_system,
         published_at=edition.published_at,

@@ -15,12 +15,11 @@ from engines.contracts.pricing import PriceSeries
 
 _Pool = tuple[str, str, str]  # what identifies a series: type, zone, product
 
-_COLUMNS = (
+KEY = (  # the columns of a PriceSeries, in its order
     SpotPriceSeries.region,
     SpotPriceSeries.instance_type,
     SpotPriceSeries.availability_zone,
     SpotPriceSeries.product_description,
-    SpotPriceSeries.id,
 )
 
 
@@ -37,9 +36,9 @@ def conditions(wanted: SeriesFilter) -> list[ColumnElement[bool]]:
 
 def load(reader: Reader, wanted: SeriesFilter) -> dict[PriceSeries, int]:
     """The wanted series and their ids, sorted by series (as Python sorts, whatever the locale)."""
-    query = select(*_COLUMNS).where(*conditions(wanted))
-    *keys, numbers = read_texts(reader, query)
-    return dict(sorted(zip(map(PriceSeries, *keys), map(int, numbers), strict=True)))
+    query = select(*KEY).where(*conditions(wanted))
+    keys, (numbers,) = read_texts(reader, query, (SpotPriceSeries.id,))
+    return dict(sorted(zip(map(PriceSeries, *keys), numbers.tolist(), strict=True)))
 
 
 def choices(reader: Reader) -> PriceChoices:
@@ -65,7 +64,9 @@ def intern(tx: Transaction, series: Sequence[PriceSeries]) -> NDArray[np.int64]:
     _refuse_moved_zones(series, known)
     new = [one._asdict() for one in series if _pool(one) not in known]
     if new:
-        stored = tx.connection.execute(insert(SpotPriceSeries).returning(*_COLUMNS), new)
+        stored = tx.connection.execute(
+            insert(SpotPriceSeries).returning(*KEY, SpotPriceSeries.id), new
+        )
         known |= {
             (kind, zone, product): (region, id_) for region, kind, zone, product, id_ in stored
         }
@@ -79,10 +80,10 @@ def _pool(series: PriceSeries) -> _Pool:
 def _known(tx: Transaction, series: Sequence[PriceSeries]) -> dict[_Pool, tuple[str, int]]:
     """Region and id of the stored series of the same instance types."""
     names = tuple({one.instance_type for one in series})
-    query = select(*_COLUMNS).where(SpotPriceSeries.instance_type.in_(names))
-    regions, types, zones, products, numbers = read_texts(tx, query)
-    pools = zip(types, zones, products, strict=True)
-    return dict(zip(pools, zip(regions, map(int, numbers), strict=True), strict=True))
+    query = select(*KEY).where(SpotPriceSeries.instance_type.in_(names))
+    (regions, *pools), (numbers,) = read_texts(tx, query, (SpotPriceSeries.id,))
+    values = zip(regions, numbers.tolist(), strict=True)
+    return dict(zip(zip(*pools, strict=True), values, strict=True))
 
 
 def _refuse_moved_zones(series: Sequence[PriceSeries], known: dict[_Pool, tuple[str, int]]) -> None:

@@ -82,22 +82,18 @@ def load_latest(
 
     Series that had no price by then are left out.
     """
-    key = (
-        SpotPriceSeries.region,
-        SpotPriceSeries.instance_type,
-        SpotPriceSeries.availability_zone,
-        SpotPriceSeries.product_description,
-    )
     moment, price = _last_by(None if at is None else int(at.timestamp()))
-    query = select(*key, moment, price).where(*price_series.conditions(wanted))
-    *keys, moments, prices = read_texts(reader, query.where(moment != _NO_POINT))
+    wanted_series = select(*price_series.KEY).where(
+        moment != _NO_POINT, *price_series.conditions(wanted)
+    )
+    keys, (moments, prices) = read_texts(reader, wanted_series, (moment, price))
     series = list(map(PriceSeries, *keys))
     order = sorted(range(len(series)), key=series.__getitem__)
     return SpotPriceHistory(
-        series=tuple(series[index] for index in order),
+        series=tuple(map(series.__getitem__, order)),
         starts=np.arange(len(series) + 1, dtype=np.int64),
-        timestamps=np.array(moments, dtype=np.int64)[order],
-        micro_usd=np.array(prices, dtype=np.int64)[order],
+        timestamps=moments[order],
+        micro_usd=prices[order],
     )
 
 

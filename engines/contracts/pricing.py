@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import IntEnum, StrEnum
-from itertools import pairwise
+from operator import lt
 from typing import NamedTuple
 
 import msgspec
@@ -129,7 +129,7 @@ class SpotPriceHistory:
             raise ValueError("starts must delimit every series of the price history")
         if len(self.micro_usd) != len(self.timestamps):
             raise ValueError("each time of the price history needs one price")
-        is_sorted = all(one < other for one, other in pairwise(self.series))
+        is_sorted = all(map(lt, self.series, self.series[1:]))
         if not is_sorted or np.any(np.diff(self.starts) < 0) or self._has_unsorted_times():
             raise ValueError("series and the times of each series must be sorted without repeats")
         if len(self.micro_usd) and int(self.micro_usd.min()) <= 0:
