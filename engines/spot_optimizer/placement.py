@@ -113,7 +113,8 @@ def _node(
     offering: Offering,
     words: Mapping[str, Mapping[CapacityType, str]],
 ) -> Node:
-    """A plain node of an offering: the labels that every node has, and no taint."""
+    """A plain node of an offering: the labels that every node has, EBS's own zone among them, and
+    no taint."""
     size = offering.allocatable
     amounts = {
         "cpu": f"{size.cpu_millicores}m",
@@ -128,6 +129,7 @@ def _node(
         "node.kubernetes.io/instance-type": offering.instance_type,
         "topology.kubernetes.io/zone": offering.availability_zone,
         "topology.kubernetes.io/region": situation.region,
+        "topology.ebs.csi.aws.com/zone": offering.availability_zone,
         **{key: values[offering.capacity_type] for key, values in words.items()},
     }
     return msgspec.convert(

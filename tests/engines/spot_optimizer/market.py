@@ -74,9 +74,9 @@ MARKET = Market()
 
 def node(name: str, *, instance_type: str = "m5.large", **more: Any) -> Any:
     """A node that offers what the market's types are estimated to offer."""
-    more.setdefault("labels", {"karpenter.sh/capacity-type": None})
     bought = more.pop("capacity_type", "on-demand").upper().replace("-", "_")
-    more["labels"] = {"eks.amazonaws.com/capacityType": bought} | more["labels"]
+    labels = {"karpenter.sh/capacity-type": None, "eks.amazonaws.com/capacityType": bought}
+    more["labels"] = labels | more.get("labels", {})
     size = {"cpu": NODE_CPU, "gib": NODE_GIB, "max_pods": 29}
     return a_node(name, instance_type=instance_type, **(size | more))
 
