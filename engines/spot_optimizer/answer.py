@@ -200,13 +200,16 @@ def allocation_evidence(decision: Decision) -> dict[str, Json]:
     Weighed costs are what the search minimises: expected cost, kept nodes at a discount.
     """
     allocation = decision.wanted.allocation
-    solved = allocation.status is AllocationStatus.SOLVED
-    return {
-        "status": allocation.status,
-        "usd_per_hour": to_usd(decision.wanted_bill) if solved else None,
+    is_solved = allocation.status is AllocationStatus.SOLVED
+    costs = {
+        "usd_per_hour": to_usd(decision.wanted_bill),
         "weighed_usd_per_hour": round(allocation.expected_micro_usd_per_hour / 1e6, 9),
         "lower_bound_usd_per_hour": round(allocation.bound_micro_usd_per_hour / 1e6, 9),
         "gap": round(allocation.gap, 9),
+    }
+    return {
+        "status": allocation.status,
+        **(costs if is_solved else dict.fromkeys(costs)),
         "instances": [purchase_json(one) for one in allocation.purchases],
         "shortfalls": [
             {

@@ -1,0 +1,35 @@
+"""Stories: a request and the whole answer to it, each in a folder named for what happens.
+
+The digest of the input is left out: it says how a state is stored, not what is decided.
+"""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engines.contracts.requests import parse_request
+from engines.spot_optimizer import recommend_spot_pools
+
+HERE = Path(__file__).parent
+ENGINES = {"spot_optimizer": recommend_spot_pools}
+STORIES = sorted(path.parent for path in HERE.glob("*/*/request.json"))
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def test_there_are_stories_to_tell():
+    assert {story.parent.name for story in STORIES} == set(ENGINES)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_the_story_ends_as_it_is_written_down(story, request):
+    engine = ENGINES[story.parent.name]
+    response = engine(parse_request((story / "request.json").read_bytes()))
+    told = msgspec.structs.replace(response, input_digest="")
+    answer = msgspec.json.format(_encode(told), indent=1) + b"\n"
+
+    if request.config.getoption("--update-golden", default=False):
+        (story / "expected.json").write_bytes(answer)
+
+    assert answer.decode() == (story / "expected.json").read_text()
