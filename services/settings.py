@@ -44,6 +44,55 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address of the web app: loopback only")
     port: int = Field(default=8501, ge=1, le=65535, description="port of the web app")
+    aws_region: str = Field(
+        default="us-east-1", description="region used where a customer or cluster names none"
+    )
+    spot_advisor_url: str = Field(
+        default="https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json",
+        description="where the Spot Advisor document is fetched",
+    )
+    price_list_url: str = Field(
+        default="https://pricing.us-east-1.amazonaws.com",
+        description="where AWS's bulk price list (offer files) is fetched",
+    )
+    pricing_data_fetch_parallelism: int = Field(
+        default=5, ge=1, le=32, description="regions whose prices are fetched at once"
+    )
+    pricing_data_retry_attempts: int = Field(
+        default=3, ge=1, le=10, description="attempts at one request for prices"
+    )
+    pricing_data_retry_backoff: float = Field(
+        default=2.0, ge=1, le=10, description="factor between the waits before those attempts"
+    )
+    k8s_api_timeout_seconds: float = Field(
+        default=30.0, gt=0, le=300, description="longest wait for a Kubernetes API answer"
+    )
+    k8s_api_retry_attempts: int = Field(
+        default=3, ge=1, le=10, description="attempts at one read of a Kubernetes API"
+    )
+    k8s_api_backoff_factor: float = Field(
+        default=2.0, ge=1, le=10, description="factor between the waits before those attempts"
+    )
+    optimization_interval_minutes: int = Field(
+        default=10, ge=1, le=1440, description="minutes between two optimisations of a cluster"
+    )
+    encryption_key: str = Field(
+        default="",
+        description="Fernet keys for stored secrets, newest first, by commas; empty: the key file",
+        repr=False,
+    )
+    encryption_key_file: str = Field(
+        default="", description="file of those keys, made at first start; empty: var/secret.key"
+    )
+    snapshot_retention_days: int = Field(
+        default=30, ge=1, le=3650, description="days that recorded cluster states are kept"
+    )
+    usage_retention_days: int = Field(
+        default=15, ge=1, le=365, description="days that hourly container usage is kept"
+    )
+    metrics_port: int = Field(
+        default=8502, ge=1, le=65535, description="port of the scheduler's /metrics and /healthz"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least severe log line that is written"
     )
@@ -116,7 +165,7 @@ def legacy_variables(environment: Mapping[str, str] = os.environ) -> tuple[str, 
 
 def _masked(name: str, value: object) -> str:
     """The value as text: passwords as stars, also the one inside a URL."""
-    if name == "db_password":
+    if name in ("db_password", "encryption_key"):
         return "***" if value else ""
     if name == "database_url" and value:
         return make_url(str(value)).render_as_string(hide_password=True)

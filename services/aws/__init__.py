@@ -1,0 +1,1 @@
+"""Reading a remote AWS account and AWS's public price data."""

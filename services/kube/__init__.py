@@ -1,0 +1,1 @@
+"""Reading a remote Kubernetes cluster, and asking what may be done there."""
