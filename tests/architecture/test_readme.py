@@ -12,7 +12,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_table_of_settings_lists_each_setting_with_its_default_and_meaning():
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", README, re.MULTILINE)
 
     assert rows == [
         (name.upper(), str(field.default).replace("False", "false"), field.description)
