@@ -2,23 +2,58 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base, UtcDateTime
+from db.models.base import AutoId, Base, Json, UtcDateTime
 
 
 class Customer(Base):
-    """Who owns clusters and an AWS account."""
+    """Who owns clusters and an AWS account, and how that account is entered.
+
+    Secrets are sealed text (``services.secrets``); the database cannot open them.
+    """
 
     __tablename__ = "customers"
-    __table_args__ = (UniqueConstraint("company"),)
+    __table_args__ = (
+        UniqueConstraint("company"),
+        CheckConstraint("status IN ('active', 'archived')", name="status_is_known"),
+        CheckConstraint(
+            "(aws_access_key_id IS NULL) = (sealed_aws_secret_access_key IS NULL)",
+            name="access_key_is_whole",
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     company: Mapped[str]
     email: Mapped[str | None]
     role_arn: Mapped[str | None]
     external_id: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(server_default="active")
+    aws_region: Mapped[str | None]
+    aws_endpoint_url: Mapped[str | None]
+    aws_access_key_id: Mapped[str | None]
+    sealed_aws_secret_access_key: Mapped[str | None]
+
+
+class Queue(Base):
+    """The SQS queue that a customer's interruption warnings of one region arrive in."""
+
+    __tablename__ = "queues"
+    __table_args__ = (UniqueConstraint("customer_id", "region"),)
+
+    id: Mapped[int] = mapped_column(AutoId, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    region: Mapped[str]
+    url: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -37,6 +72,15 @@ class Cluster(Base):
             "min_on_demand_share BETWEEN 0 AND 1", name="min_on_demand_share_is_a_share"
         ),
         CheckConstraint("min_availability_zones >= 1", name="min_availability_zones_is_positive"),
+        CheckConstraint("source <> 'api' OR endpoint IS NOT NULL", name="api_has_an_endpoint"),
+        CheckConstraint(
+            "(credential_kind IS NULL) = (sealed_credential IS NULL)", name="credential_is_whole"
+        ),
+        CheckConstraint(
+            "status <> 'archived' OR sealed_credential IS NULL", name="archived_keeps_no_secret"
+        ),
+        CheckConstraint("baseline_micro_usd_vcpu_hour > 0", name="baseline_vcpu_is_positive"),
+        CheckConstraint("baseline_micro_usd_gib_hour > 0", name="baseline_gib_is_positive"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -55,6 +99,18 @@ class Cluster(Base):
     latest_snapshot_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    endpoint: Mapped[str | None]
+    ca_pem: Mapped[str | None]
+    credential_kind: Mapped[str | None]
+    sealed_credential: Mapped[str | None]
+    cluster_tag: Mapped[str | None]
+    launch_settings: Mapped[str | None] = mapped_column(Json)
+    last_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_read_error: Mapped[str | None]
+    last_error_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    baseline_micro_usd_vcpu_hour: Mapped[int | None] = mapped_column(BigInteger)
+    baseline_micro_usd_gib_hour: Mapped[int | None] = mapped_column(BigInteger)
+    baseline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Snapshot(Base):
