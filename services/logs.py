@@ -50,4 +50,10 @@ def _renderers(log_format: str) -> list[structlog.types.Processor]:
     """The last steps of the chain: JSON with the traceback as text, or coloured for a terminal."""
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # the default shows the local variables of each frame, and with them tokens
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]

@@ -37,3 +37,22 @@ def test_our_lines_and_those_of_libraries_become_json_objects(tmp_path):
         "library",
     )
     assert ours["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_shows_no_values_of_variables(tmp_path, log_format):
+    target = tmp_path / "app.log"
+    configure_logs(Settings(log_format=log_format, log_file=str(target)))
+
+    def fail(token):
+        raise ValueError("the call failed")
+
+    try:
+        fail("a-token-" + "that-is-secret")
+    except ValueError:
+        structlog.get_logger("cloudoptim").exception("it failed")
+
+    written = target.read_text()
+    assert "the call failed" in written
+    assert "Traceback" in written
+    assert "a-token-that-is-secret" not in written
