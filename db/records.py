@@ -179,14 +179,39 @@ class ImportRun(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
 
 
+class CustomerStatus(StrEnum):
+    """Whether a customer's clusters are worked on."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who owns clusters and an AWS account; None: not given yet."""
+    """Who owns clusters and an AWS account; None: not given yet.
+
+    ``aws_access_key_id`` None: the account is entered with the standard AWS settings. The secret
+    that belongs to it is not part of this record, see ``customers.load_sealed_secret``.
+    """
 
     id: str
     company: str
     email: str | None = None
     role_arn: str | None = None
     external_id: str | None = None
+    status: CustomerStatus = CustomerStatus.ACTIVE
+    aws_region: str | None = None
+    aws_endpoint_url: str | None = None  # None: AWS's own endpoints
+    aws_access_key_id: str | None = None
+    created_at: datetime
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """The SQS queue that a customer's interruption warnings of one region arrive in."""
+
+    id: int
+    customer_id: str
+    region: str
+    url: str
     created_at: datetime
 
 
@@ -213,8 +238,36 @@ class ClusterMode(StrEnum):
     AUTOMATIC = "automatic"
 
 
+class LaunchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What replacement nodes are launched from: a launch template, or the named node groups."""
+
+    launch_template_id: str | None = None
+    node_groups: tuple[str, ...] = ()
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """The on-demand unit costs that savings are measured against, frozen once, in USD an hour."""
+
+    usd_per_vcpu_hour: Decimal
+    usd_per_gib_hour: Decimal
+    frozen_at: datetime
+
+
+class ClusterAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """How a cluster's API is reached. The credential is sealed text; ``ca_pem`` is public."""
+
+    endpoint: str
+    ca_pem: str | None  # None: the system's trusted authorities
+    credential_kind: str
+    sealed_credential: str
+
+
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered cluster."""
+    """A registered cluster. Its credential is not part of it, see ``clusters.load_access``.
+
+    ``last_read_at`` is the last reading that succeeded. ``last_read_error`` is None when that was
+    also the last attempt; ``last_error_at`` is the last failure, even one that is over.
+    """
 
     id: str
     customer_id: str
@@ -228,6 +281,14 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     latest_snapshot_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
+    endpoint: str | None = None
+    credential_kind: str | None = None
+    cluster_tag: str | None = None  # tag of its instances; None: kubernetes.io/cluster/NAME
+    launch: LaunchSettings = LaunchSettings()
+    last_read_at: datetime | None = None
+    last_read_error: str | None = None
+    last_error_at: datetime | None = None
+    baseline: Baseline | None = None  # None: not frozen yet
 
 
 class DocumentKind(StrEnum):

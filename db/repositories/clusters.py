@@ -1,4 +1,4 @@
-"""Registered clusters, their mode and their safety limits."""
+"""Registered clusters: how they are read, their mode, their safety limits, their baseline."""
 
 from datetime import datetime
 from typing import Any
@@ -9,20 +9,32 @@ from sqlalchemy import RowMapping, insert, select, update
 from db.errors import RecordNotFoundError
 from db.models.base import table_of
 from db.models.clusters import Cluster as Row
-from db.records import Cluster, ClusterMode, ClusterStatus, DataKind
+from db.records import (
+    Baseline,
+    Cluster,
+    ClusterAccess,
+    ClusterMode,
+    ClusterStatus,
+    DataKind,
+    LaunchSettings,
+)
 from db.repositories import data_versions
 from db.rows import to_record
 from db.session import Reader, Transaction
+from engines.contracts.pricing import to_micro_usd, to_usd
 from engines.contracts.verdict import SafetyLimits
 
 _COLUMNS = table_of(Row).columns
 
 
-def add(tx: Transaction, cluster: Cluster) -> None:
+def add(tx: Transaction, cluster: Cluster, access: ClusterAccess | None = None) -> None:
     """Store a new cluster; a second one of the same id, or name and customer, is an error."""
     data_versions.bump(tx, DataKind.CLUSTERS)
     values = msgspec.structs.asdict(cluster)
     limits = msgspec.structs.asdict(values.pop("limits"))
+    values |= _baseline_values(values.pop("baseline"))
+    values["launch_settings"] = values.pop("launch")
+    values |= {} if access is None else msgspec.structs.asdict(access)
     tx.connection.execute(insert(Row).values(**values, **limits))
 
 
@@ -50,6 +62,24 @@ def list_all(reader: Reader, *, include_archived: bool = False) -> tuple[Cluster
     return tuple(_cluster(row._mapping) for row in reader.connection.execute(query))
 
 
+def load_access(reader: Reader, cluster_id: str) -> ClusterAccess | None:
+    """How the cluster's API is reached; None: it is not read through an API (any more)."""
+    query = select(*_COLUMNS).where(Row.id == cluster_id, Row.sealed_credential.is_not(None))
+    row = reader.connection.execute(query).one_or_none()
+    return None if row is None else to_record(row._mapping, ClusterAccess)
+
+
+def set_access(tx: Transaction, cluster_id: str, access: ClusterAccess, *, at: datetime) -> None:
+    """Set how the cluster's API is reached."""
+    _change(tx, cluster_id, at, **msgspec.structs.asdict(access))
+
+
+def set_sealed_credential(tx: Transaction, cluster_id: str, sealed: str) -> None:
+    """Store the same credential under another key; the cluster has not changed by that."""
+    statement = update(Row).where(Row.id == cluster_id).values(sealed_credential=sealed)
+    tx.connection.execute(statement)
+
+
 def set_latest_snapshot(tx: Transaction, cluster_id: str, digest: str, *, at: datetime) -> None:
     """Note the newest known state of a cluster, stored before by ``snapshots.save_document``."""
     _change(tx, cluster_id, at, latest_snapshot_digest=digest, latest_snapshot_at=at)
@@ -75,6 +105,38 @@ def set_region(tx: Transaction, cluster_id: str, region: str | None, *, at: date
     _change(tx, cluster_id, at, region=region)
 
 
+def set_cluster_tag(tx: Transaction, cluster_id: str, tag: str | None, *, at: datetime) -> None:
+    """Set the tag that the cluster's instances carry; None: kubernetes.io/cluster/NAME."""
+    _change(tx, cluster_id, at, cluster_tag=tag)
+
+
+def set_launch(tx: Transaction, cluster_id: str, launch: LaunchSettings, *, at: datetime) -> None:
+    """Set what replacement nodes are launched from."""
+    _change(tx, cluster_id, at, launch_settings=launch)
+
+
+def set_baseline(tx: Transaction, cluster_id: str, baseline: Baseline) -> None:
+    """Freeze the unit costs that the cluster's savings are measured against."""
+    _change(tx, cluster_id, baseline.frozen_at, **_baseline_values(baseline))
+
+
+def note_reading(tx: Transaction, cluster_id: str, *, at: datetime) -> None:
+    """The cluster was read at that time: it is active, and its last error is over."""
+    _change(tx, cluster_id, at, status=ClusterStatus.ACTIVE, last_read_at=at, last_read_error=None)
+
+
+def note_read_failure(tx: Transaction, cluster_id: str, error: str, *, at: datetime) -> None:
+    """The cluster could not be read at that time; what was read before stays."""
+    values = {"last_read_error": error, "last_error_at": at}
+    _change(tx, cluster_id, at, status=ClusterStatus.UNREACHABLE, **values)
+
+
+def archive(tx: Transaction, cluster_id: str, *, at: datetime) -> None:
+    """Keep the cluster for its decisions only: its credential is deleted."""
+    values = {"sealed_credential": None, "credential_kind": None, "last_read_error": None}
+    _change(tx, cluster_id, at, status=ClusterStatus.ARCHIVED, **values)
+
+
 def _change(tx: Transaction, cluster_id: str, at: datetime, **values: Any) -> None:
     data_versions.bump(tx, DataKind.CLUSTERS)
     changed = tx.connection.execute(
@@ -85,7 +147,36 @@ def _change(tx: Transaction, cluster_id: str, at: datetime, **values: Any) -> No
 
 
 def _cluster(row: RowMapping) -> Cluster:
-    return to_record(row, Cluster, limits=to_record(row, SafetyLimits))
+    launch = row["launch_settings"]
+    return to_record(
+        row,
+        Cluster,
+        limits=to_record(row, SafetyLimits),
+        baseline=_baseline(row),
+        launch=LaunchSettings()
+        if launch is None
+        else msgspec.json.decode(launch, type=LaunchSettings),
+    )
+
+
+def _baseline(row: RowMapping) -> Baseline | None:
+    if row["baseline_at"] is None:
+        return None
+    return Baseline(
+        usd_per_vcpu_hour=to_usd(row["baseline_micro_usd_vcpu_hour"]),
+        usd_per_gib_hour=to_usd(row["baseline_micro_usd_gib_hour"]),
+        frozen_at=row["baseline_at"],
+    )
+
+
+def _baseline_values(baseline: Baseline | None) -> dict[str, Any]:
+    if baseline is None:
+        return {}
+    return {
+        "baseline_micro_usd_vcpu_hour": to_micro_usd(baseline.usd_per_vcpu_hour),
+        "baseline_micro_usd_gib_hour": to_micro_usd(baseline.usd_per_gib_hour),
+        "baseline_at": baseline.frozen_at,
+    }
 
 
 def _unknown(cluster_id: str) -> RecordNotFoundError:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -10,13 +11,18 @@ from sqlalchemy import select
 from db.errors import DatabaseConstraintError, RecordNotFoundError
 from db.models.clusters import Snapshot
 from db.records import (
+    Baseline,
+    ClusterAccess,
     ClusterMode,
+    ClusterSource,
     ClusterStatus,
     Customer,
+    CustomerStatus,
     DataKind,
     DocumentKind,
+    LaunchSettings,
 )
-from db.repositories import clusters, customers, data_versions, decisions, snapshots
+from db.repositories import clusters, customers, data_versions, decisions, queues, snapshots
 from engines.contracts.verdict import SafetyLimits
 from tests.db.builders import NOW, a_cluster, a_decision
 
@@ -169,3 +175,167 @@ def test_purging_keeps_recent_documents_and_what_is_still_referred_to(with_clust
         }
     assert kept == {b"new", b"shown", b"judged", b"prices"}
     assert deleted == 1
+
+
+def an_access(sealed="sealed-text"):
+    return ClusterAccess(
+        endpoint="https://k8s.example",
+        ca_pem="-----BEGIN CERTIFICATE-----",
+        credential_kind="bearer",
+        sealed_credential=sealed,
+    )
+
+
+@pytest.fixture
+def with_api_cluster(with_cluster):
+    """The same database with a second cluster, ``c2``, that is read through its API."""
+    registered = msgspec.structs.replace(
+        a_cluster("c2", name="live"),
+        source=ClusterSource.API,
+        endpoint="https://k8s.example",
+        credential_kind="bearer",
+        cluster_tag="team/cluster",
+        launch=LaunchSettings(launch_template_id="lt-1", node_groups=("blue", "green")),
+    )
+    with with_cluster.transaction() as tx:
+        clusters.add(tx, registered, an_access())
+    return with_cluster
+
+
+def test_a_cluster_of_an_api_comes_back_without_its_credential(with_api_cluster):
+    with with_api_cluster.reader() as reader:
+        cluster = clusters.get(reader, "c2")
+        access = clusters.load_access(reader, "c2")
+        without = clusters.load_access(reader, "c1")
+
+    assert cluster.launch == LaunchSettings(
+        launch_template_id="lt-1", node_groups=("blue", "green")
+    )
+    assert (cluster.endpoint, cluster.cluster_tag) == ("https://k8s.example", "team/cluster")
+    assert "sealed-text" not in repr(cluster)
+    assert access == an_access()
+    assert without is None
+
+
+def test_an_api_without_an_endpoint_is_refused(with_cluster):
+    cluster = msgspec.structs.replace(a_cluster("c2", name="live"), source=ClusterSource.API)
+
+    with pytest.raises(DatabaseConstraintError), with_cluster.transaction() as tx:
+        clusters.add(tx, cluster)
+
+
+def test_a_failed_reading_is_noted_and_the_state_before_it_stays(with_api_cluster):
+    with with_api_cluster.transaction() as tx:
+        digest = snapshots.save_document(tx, DocumentKind.CLUSTER, b"{}", at=NOW)
+        clusters.set_latest_snapshot(tx, "c2", digest, at=NOW)
+        clusters.note_reading(tx, "c2", at=NOW)
+        clusters.note_read_failure(tx, "c2", "it does not answer", at=LATER)
+
+    with with_api_cluster.reader() as reader:
+        cluster = clusters.get(reader, "c2")
+    assert cluster.status is ClusterStatus.UNREACHABLE
+    assert (cluster.last_read_error, cluster.last_error_at) == ("it does not answer", LATER)
+    assert (cluster.last_read_at, cluster.latest_snapshot_digest) == (NOW, digest)
+
+
+def test_a_reading_that_succeeds_ends_the_error_and_keeps_its_time(with_api_cluster):
+    with with_api_cluster.transaction() as tx:
+        clusters.note_read_failure(tx, "c2", "it does not answer", at=NOW)
+        clusters.note_reading(tx, "c2", at=LATER)
+
+    with with_api_cluster.reader() as reader:
+        cluster = clusters.get(reader, "c2")
+    assert cluster.status is ClusterStatus.ACTIVE
+    assert (cluster.last_read_at, cluster.last_read_error) == (LATER, None)
+    assert cluster.last_error_at == NOW
+
+
+def test_an_archived_cluster_keeps_no_credential(with_api_cluster):
+    with with_api_cluster.transaction() as tx:
+        clusters.archive(tx, "c2", at=LATER)
+
+    with with_api_cluster.reader() as reader:
+        assert clusters.load_access(reader, "c2") is None
+        assert clusters.get(reader, "c2").status is ClusterStatus.ARCHIVED
+    with pytest.raises(DatabaseConstraintError), with_api_cluster.transaction() as tx:
+        clusters.set_access(tx, "c2", an_access(), at=LATER)
+
+
+def test_a_baseline_is_kept_to_the_micro_dollar(with_api_cluster):
+    baseline = Baseline(
+        usd_per_vcpu_hour=Decimal("0.034567"),
+        usd_per_gib_hour=Decimal("0.004801"),
+        frozen_at=LATER,
+    )
+
+    with with_api_cluster.transaction() as tx:
+        clusters.set_baseline(tx, "c2", baseline)
+
+    with with_api_cluster.reader() as reader:
+        assert clusters.get(reader, "c2").baseline == baseline
+        assert clusters.get(reader, "c1").baseline is None
+
+
+def test_a_changed_customer_keeps_its_secret_apart_from_the_record(database):
+    customer = Customer(id="acme", company="Acme", aws_access_key_id="AKIA1", created_at=NOW)
+    with database.transaction() as tx:
+        customers.add(tx, customer, sealed_secret="sealed-1")
+        renamed = msgspec.structs.replace(customer, company="Acme Ltd", aws_region="eu-west-1")
+        customers.change(tx, renamed, sealed_secret="sealed-2")
+
+    with database.reader() as reader:
+        assert customers.find_by_company(reader, "Acme") is None
+        assert customers.find_by_company(reader, "Acme Ltd") == renamed
+        assert customers.load_sealed_secret(reader, "acme") == "sealed-2"
+    assert "sealed" not in repr(renamed)
+
+
+def test_an_access_key_needs_its_secret(database):
+    customer = Customer(id="acme", company="Acme", aws_access_key_id="AKIA1", created_at=NOW)
+
+    with pytest.raises(DatabaseConstraintError), database.transaction() as tx:
+        customers.add(tx, customer)
+
+
+def test_a_customer_that_is_not_there_cannot_be_changed(database):
+    with pytest.raises(RecordNotFoundError, match="'acme'"), database.transaction() as tx:
+        customers.change(
+            tx, Customer(id="acme", company="Acme", created_at=NOW), sealed_secret=None
+        )
+
+
+def test_a_customer_has_one_queue_a_region(database):
+    with database.transaction() as tx:
+        customers.ensure_local(tx, at=NOW)
+        queues.put(tx, "local", "us-east-1", "https://sqs/one", at=NOW)
+        queues.put(tx, "local", "eu-west-1", "https://sqs/two", at=NOW)
+        queues.put(tx, "local", "us-east-1", "https://sqs/three", at=LATER)
+
+    with database.reader() as reader:
+        stored = queues.list_all(reader)
+    assert [(one.region, one.url) for one in stored] == [
+        ("eu-west-1", "https://sqs/two"),
+        ("us-east-1", "https://sqs/three"),
+    ]
+
+
+def test_queues_of_an_archived_customer_are_not_polled(database):
+    with database.transaction() as tx:
+        local = customers.ensure_local(tx, at=NOW)
+        queues.put(tx, "local", "us-east-1", "https://sqs/one", at=NOW)
+        archived = msgspec.structs.replace(local, status=CustomerStatus.ARCHIVED)
+        customers.change(tx, archived, sealed_secret=None)
+
+    with database.reader() as reader:
+        assert queues.list_all(reader) == ()
+        assert customers.list_all(reader) == ()
+        assert customers.list_all(reader, include_archived=True) == (archived,)
+
+
+def test_a_queue_is_forgotten_once(database):
+    with database.transaction() as tx:
+        customers.ensure_local(tx, at=NOW)
+        queues.put(tx, "local", "us-east-1", "https://sqs/one", at=NOW)
+
+        assert queues.remove(tx, "local", "us-east-1")
+        assert not queues.remove(tx, "local", "us-east-1")
