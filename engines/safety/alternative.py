@@ -97,12 +97,13 @@ def judge_or_replace(
     plan: Sequence[PlanStep],
     limits: SafetyLimits,
     pool_risks: PoolRisks,
-    choices: Callable[[], Choices],
+    choices: Callable[[], Choices | None],
     circumstances: Circumstances = ORDINARY,
 ) -> Judgement:
     """Judge the plan; where it fails, find the cheapest safe alternative and judge that too.
 
-    ``choices`` are asked for only then: to list them can take as long as to decide.
+    ``choices`` are asked for only then: to list them can take as long as to decide. None: it is
+    not known what could be bought instead.
     Where none exists the verdict is ``rejected`` and its message says which layer cannot be met
     and by how much.
     """
@@ -116,6 +117,8 @@ def judge_or_replace(
         named = ", ".join(intent.without_instance)
         return _without(verdict, f"none was sought: nothing tells the instance of {named}")
     offered = choices()
+    if offered is None:
+        return _without(verdict, "none was sought: nothing tells what could be bought instead")
     allocation = _allocation(intent, limits, pool_risks, offered, circumstances)
     if allocation.status is not AllocationStatus.SOLVED:
         return _without(verdict, _why_unsolved(allocation))

@@ -16,6 +16,7 @@ from engines.contracts.state import ClusterState, CurrentState, DataSource, comp
 from engines.contracts.usage import to_traffic_rows, to_usage_rows
 from engines.contracts.verdict import SafetyLimits
 from engines.cost import ClusterSummary, summarise_cluster
+from services.errors import InvalidInputError
 from services.files.aws_dump import read_instances, read_volumes
 from services.files.instance_types import read_instance_types
 from services.files.kubernetes_dump import FROM_CONTENT, FROM_FILE_TIME, read_dump
@@ -27,7 +28,7 @@ from services.files.spot_advisor import read_spot_advisor
 from services.files.spot_prices import read_spot_prices
 from services.files.traffic_csv import read_traffic
 from services.files.usage_csv import read_usage
-from services.workflows.decide import decide
+from services.workflows.decide import decide, engine_for
 from services.workflows.market_data import (
     INSTANCE_TYPES,
     ON_DEMAND_PRICES,
@@ -91,7 +92,7 @@ def analyze(
     """
     state = read_state(files, parameters, now=now, today=today)
     constraints = {name: value for name, value in parameters.items() if name in LIMITS}
-    requirements = {name: value for name, value in parameters.items() if name not in LIMITS}
+    _refuse_unknown(parameters, decision_types)
     requests = [
         DecisionRequest(
             request_id=f"analyze-{decision_type}",
@@ -99,7 +100,7 @@ def analyze(
             decision_type=decision_type,
             now=now,
             current_state=state,
-            requirements=requirements,
+            requirements=_own_parameters(parameters, decision_type),
             constraints=constraints,
         )
         for decision_type in decision_types
@@ -110,6 +111,24 @@ def analyze(
         cluster=summarise_cluster(state, now),
         decisions=tuple(decide(request) for request in requests),
     )
+
+
+def _own_parameters(parameters: Mapping[str, Any], decision_type: DecisionType) -> dict[str, Any]:
+    """Those that this engine knows: several engines may be asked at once."""
+    known = engine_for(decision_type).parameters.__struct_fields__
+    return {name: value for name, value in parameters.items() if name in known}
+
+
+def _refuse_unknown(parameters: Mapping[str, Any], decision_types: Sequence[DecisionType]) -> None:
+    """A parameter that no engine asked knows would be ignored in silence."""
+    known = LIMITS.union(*(engine_for(one).parameters.__struct_fields__ for one in decision_types))
+    for name in parameters:
+        if name not in known:
+            raise InvalidInputError(
+                f"$.requirements.{name}",
+                "no engine that was asked has a parameter of this name",
+                next_step=f"the names are {', '.join(sorted(known))}",
+            )
 
 
 def read_state(

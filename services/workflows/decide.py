@@ -12,7 +12,13 @@ import msgspec
 from engines import spot_optimizer
 from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
-from engines.contracts.verdict import Circumstances, SafetyLimits, SafetyVerdict, VerdictAction
+from engines.contracts.verdict import (
+    Circumstances,
+    PlanPurpose,
+    SafetyLimits,
+    SafetyVerdict,
+    VerdictAction,
+)
 from engines.pools import pool_scores
 from engines.safety import Choices, judge_or_replace
 from services.errors import InvalidInputError
@@ -28,21 +34,22 @@ from services.metrics import (
 class Engine(NamedTuple):
     """A decision engine as the product calls it.
 
-    ``choices`` says what a safe alternative to the engine's plan may be made of.
+    ``purpose`` is why its plans are made: some purposes open a recorded safety exception.
     """
 
     name: str
+    title: str
     parameters: type[msgspec.Struct]
     decide: Callable[[DecisionRequest], DecisionResponse]
-    choices: Callable[[DecisionRequest], Choices]
+    purpose: PlanPurpose = PlanPurpose.CHANGE
 
 
 ENGINES: Mapping[DecisionType, Engine] = {
     DecisionType.SPOT_OPTIMIZE: Engine(
         name=spot_optimizer.NAME,
+        title="Spot optimizer",
         parameters=spot_optimizer.PARAMETERS,
         decide=spot_optimizer.recommend_spot_pools,
-        choices=spot_optimizer.choices_for,
     ),
 }
 """The built-in engine of each decision type that this version has."""
@@ -93,8 +100,8 @@ def _judged(
         response.execution_plan,
         limits,
         pool_scores(request.current_state, request.now),
-        lambda: engine.choices(request),
-        _circumstances(request),
+        lambda: _choices(request),
+        _circumstances(request, engine),
     )
     _count(judgement.verdict)
     return msgspec.structs.replace(
@@ -105,10 +112,21 @@ def _judged(
     )
 
 
-def _circumstances(request: DecisionRequest) -> Circumstances:
-    """Nodes under notice are no capacity for the judge either."""
+def _choices(request: DecisionRequest) -> Choices | None:
+    """What a safe alternative may be made of: what the Spot optimizer would choose from.
+
+    Of another engine's parameters only the region means the same there.
+    """
+    if request.decision_type is DecisionType.SPOT_OPTIMIZE:
+        return spot_optimizer.choices_for(request)
+    region = {name: value for name, value in request.requirements.items() if name == "region"}
+    return spot_optimizer.choices_for(msgspec.structs.replace(request, requirements=region))
+
+
+def _circumstances(request: DecisionRequest, engine: Engine) -> Circumstances:
+    """Why the plan is made; nodes under notice are no capacity for the judge either."""
     under_notice = request.requirements.get("nodes_under_notice", ())
-    return Circumstances(nodes_under_notice=frozenset(under_notice))
+    return Circumstances(purpose=engine.purpose, nodes_under_notice=frozenset(under_notice))
 
 
 def _count(verdict: SafetyVerdict) -> None:

@@ -1,5 +1,6 @@
-"""docs/engines.md knows every parameter, default, limit and code of the engines."""
+"""docs/engines.md knows every engine, and its parameters, defaults, limits and codes."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -7,43 +8,61 @@ import msgspec
 import pytest
 
 from engines.contracts.verdict import SafetyLimits
-from engines.spot_optimizer import PARAMETERS
-from engines.spot_optimizer.candidates import PoolReason
-from engines.spot_optimizer.decision import ClusterReason, KeptReason
-from engines.spot_optimizer.nodes import NodeReason
-from engines.spot_optimizer.situation import RefusalReason
+from services.workflows.decide import ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "engines.md").read_text()
-SPOT = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)[1]
-PARAMETER_TABLE = SPOT.partition("### Parameters")[2].partition("###")[0]
-ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| [^|]+ \|$", PARAMETER_TABLE, re.MULTILINE))
-WORDS = {"None": "not set", "()": "none", "True": "true", "False": "false"}
+SECTIONS = re.split(
+    r"^## ", (ROOT / "docs" / "engines.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+)
+WORDS = {"None": "not set", "()": "none", "{}": "none", "True": "true", "False": "false"}
 WARNINGS = re.findall(
     r'code="([a-z_]+)"', (ROOT / "engines" / "spot_optimizer" / "evidence.py").read_text()
 )
 
+engines = pytest.mark.parametrize(("decision_type", "engine"), ENGINES.items(), ids=str)
 
-def test_the_table_lists_each_parameter_with_its_default():
-    fields = {field.name: field.default for field in msgspec.structs.fields(PARAMETERS)}
 
-    assert {name: WORDS.get(str(default), str(default)) for name, default in fields.items()} == ROWS
+def _section(decision_type: str) -> str:
+    (found,) = (one for one in SECTIONS if f"`{decision_type}`" in one.partition("\n")[0])
+    return found
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    factory = field.default_factory
+    value = field.default if factory is msgspec.NODEFAULT else factory()
+    return WORDS.get(str(value), str(value))
+
+
+@engines
+def test_the_table_lists_each_parameter_with_its_default(decision_type, engine):
+    table = _section(decision_type).partition("### Parameters")[2].partition("###")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| .+ \|$", table, re.MULTILINE))
+
+    assert {one.name: _default(one) for one in msgspec.structs.fields(engine.parameters)} == rows
+
+
+@engines
+def test_each_reason_code_is_listed(decision_type, engine):
+    package = importlib.import_module(f"engines.{engine.name}")
+    codes = [reason.value for reasons in package.REASONS for reason in reasons]
+
+    assert codes
+    assert [code for code in codes if f"`{code}`" not in _section(decision_type)] == []
+
+
+@engines
+def test_each_warning_is_listed(decision_type, engine):
+    package = importlib.import_module(f"engines.{engine.name}")
+    codes = [warning.value for warning in getattr(package, "WARNINGS", ())]
+
+    assert [code for code in codes if f"`{code}`" not in _section(decision_type)] == []
+
+
+def test_each_warning_of_the_spot_optimizer_is_listed():
+    assert len(WARNINGS) > 5
+    assert [code for code in WARNINGS if f"`{code}`" not in _section("spot_optimize")] == []
 
 
 @pytest.mark.parametrize("limit", msgspec.structs.fields(SafetyLimits), ids=lambda one: one.name)
 def test_every_safety_limit_is_named(limit):
-    assert f"`{limit.name}`" in PARAMETER_TABLE
-
-
-@pytest.mark.parametrize(
-    "reasons",
-    [RefusalReason, ClusterReason, KeptReason, PoolReason, NodeReason],
-    ids=lambda one: one.__name__,
-)
-def test_each_reason_code_is_listed(reasons):
-    assert [reason.value for reason in reasons if f"`{reason.value}`" not in SPOT] == []
-
-
-def test_each_warning_is_listed():
-    assert len(WARNINGS) > 5
-    assert [code for code in WARNINGS if f"`{code}`" not in SPOT] == []
+    assert f"`{limit.name}`" in _section("spot_optimize")
