@@ -1,8 +1,8 @@
-"""Tables of the running product: what this database is, imports, events, audit, jobs."""
+"""Tables of the running product: what this database is, imports, events, audit, leases, jobs."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import AutoId, Base, Json, UtcDateTime
@@ -96,6 +96,35 @@ class Lease(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Job(Base):
+    """A job of the scheduler's catalogue, as the scheduler that ran last knows it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint("scope IN ('global', 'customer', 'cluster')", name="scope_is_known"),
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    does: Mapped[str]
+    every: Mapped[str]  # in words: "60 s", "daily at 03:00 UTC"
+    scope: Mapped[str]
+
+
+class JobSchedule(Base):
+    """A job on one target: when it runs next, and how it went last. Global jobs have target ''."""
+
+    __tablename__ = "job_schedules"
+
+    job: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+    next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    waits_for: Mapped[str]  # why it does not start yet; empty: for its time alone
+    failures: Mapped[int]  # in a row
+    last_run_id: Mapped[int | None] = mapped_column(BigInteger)
+    last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class JobControl(Base):
     """Whether a job may run."""
 
@@ -129,10 +158,11 @@ class JobCommand(Base):
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claimed_by: Mapped[str | None]
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None]
 
 
 class JobRun(Base):
-    """One run of a job: when, how far, and how it ended."""
+    """One run of a job on one target: when, how far, and how it ended."""
 
     __tablename__ = "job_runs"
     __table_args__ = (
@@ -141,6 +171,7 @@ class JobRun(Base):
         ),
         CheckConstraint("progress BETWEEN 0 AND 1", name="progress_is_a_share"),
         Index(None, "job", "started_at"),
+        Index(None, "started_at"),
     )
 
     id: Mapped[int] = mapped_column(AutoId, primary_key=True)
@@ -152,3 +183,6 @@ class JobRun(Base):
     progress: Mapped[float]
     facts: Mapped[str] = mapped_column(Json)
     error: Mapped[str | None]
+    target: Mapped[str] = mapped_column(server_default=text("''"))
+    attempt: Mapped[int] = mapped_column(server_default="1")  # since the last success
+    command_id: Mapped[int | None] = mapped_column(BigInteger)  # None: its time had come

@@ -1,0 +1,94 @@
+"""Tables of what was measured in clusters: cost and size by the minute, use by the hour, nodes.
+
+Text keys of bulk rows are interned: a measurement names its series by an integer, which makes the
+tables several times smaller.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, UtcDateTime
+
+
+class MetricSeries(Base):
+    """The key of a series of the metrics summary: a cluster and what is measured of it."""
+
+    __tablename__ = "metric_series"
+    __table_args__ = (UniqueConstraint("cluster_id", "type"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cluster_id: Mapped[str]
+    type: Mapped[str]
+
+
+class Metric(Base):
+    """One value, in the unit of its type: always a whole number (micro-dollars, bytes, ...)."""
+
+    __tablename__ = "metrics_summary"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    series_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    time: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageSeries(Base):
+    """The key of hourly use: a container of a workload, whatever the names of its pods."""
+
+    __tablename__ = "usage_series"
+    __table_args__ = (
+        UniqueConstraint(
+            "cluster_id",
+            "namespace",
+            "workload_kind",
+            "workload",
+            "container",
+            name="uq_usage_series",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cluster_id: Mapped[str]
+    namespace: Mapped[str]
+    workload_kind: Mapped[str]
+    workload: Mapped[str]
+    container: Mapped[str]
+
+
+class ContainerUsage(Base):
+    """What the containers of a series used in one hour. No row: nothing was read, not zero."""
+
+    __tablename__ = "container_usage"
+    __table_args__ = (
+        CheckConstraint("samples > 0", name="there_are_samples"),
+        Index(None, "hour"),
+    )
+
+    series_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hour: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    samples: Mapped[int]  # readings, of all pods together
+    cpu_histogram: Mapped[bytes] = mapped_column(LargeBinary)
+    memory_max_bytes: Mapped[int | None] = mapped_column(BigInteger)  # None: never read
+    last_sample_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Node(Base):
+    """A node as it was last seen; ``gone_at`` is set once it is not there any more."""
+
+    __tablename__ = "nodes"
+
+    cluster_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    instance_id: Mapped[str | None]
+    instance_type: Mapped[str | None]
+    availability_zone: Mapped[str | None]
+    capacity_type: Mapped[str | None]
+    status: Mapped[str]
+    cpu_millicores: Mapped[int] = mapped_column(BigInteger)  # allocatable, as is memory
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    owner: Mapped[str | None]
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
