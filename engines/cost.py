@@ -180,7 +180,12 @@ def region_of_node(nodes: NodeTable, row: int) -> str | None:
     """The region by the node's label, else by the name of its zone; None: nothing tells."""
     if (region := nodes.regions[row]) is not None:
         return region
-    match = _ZONE_NAME.fullmatch(nodes.zones[row] or "")
+    return region_of_zone(nodes.zones[row] or "")
+
+
+def region_of_zone(zone: str) -> str | None:
+    """The region by the name of a zone ("us-east-1a"); None: a zone id, or another kind of zone."""
+    match = _ZONE_NAME.fullmatch(zone)
     return match[1] if match else None
 
 

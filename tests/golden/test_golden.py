@@ -9,10 +9,14 @@ import msgspec
 import pytest
 
 from engines.contracts.requests import parse_request
+from engines.ghost_probe import find_ghosts
 from engines.spot_optimizer import recommend_spot_pools
 
 HERE = Path(__file__).parent
-ENGINES = {"spot_optimizer": recommend_spot_pools}
+ENGINES = {
+    "ghost_probe": find_ghosts,
+    "spot_optimizer": recommend_spot_pools,
+}
 STORIES = sorted(path.parent for path in HERE.glob("*/*/request.json"))
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
