@@ -14,6 +14,7 @@ from db.records import (
     Cluster,
     ClusterAccess,
     ClusterMode,
+    ClusterSource,
     ClusterStatus,
     DataKind,
     LaunchSettings,
@@ -70,8 +71,18 @@ def load_access(reader: Reader, cluster_id: str) -> ClusterAccess | None:
 
 
 def set_access(tx: Transaction, cluster_id: str, access: ClusterAccess, *, at: datetime) -> None:
-    """Set how the cluster's API is reached."""
-    _change(tx, cluster_id, at, **msgspec.structs.asdict(access))
+    """From now on the cluster is read through this API; it is active until that fails."""
+    fresh = {"source": ClusterSource.API, "status": ClusterStatus.ACTIVE, "last_read_error": None}
+    _change(tx, cluster_id, at, **fresh, **msgspec.structs.asdict(access))
+
+
+def set_dump_source(tx: Transaction, cluster_id: str, *, at: datetime) -> None:
+    """From now on the cluster's state comes from dumps; there is no API to ask."""
+    gone = dict.fromkeys(
+        ("endpoint", "ca_pem", "credential_kind", "sealed_credential", "last_read_error")
+    )
+    source = {"source": ClusterSource.DUMP, "status": ClusterStatus.ACTIVE}
+    _change(tx, cluster_id, at, **source, **gone)
 
 
 def set_sealed_credential(tx: Transaction, cluster_id: str, sealed: str) -> None:
@@ -105,14 +116,17 @@ def set_region(tx: Transaction, cluster_id: str, region: str | None, *, at: date
     _change(tx, cluster_id, at, region=region)
 
 
-def set_cluster_tag(tx: Transaction, cluster_id: str, tag: str | None, *, at: datetime) -> None:
-    """Set the tag that the cluster's instances carry; None: kubernetes.io/cluster/NAME."""
-    _change(tx, cluster_id, at, cluster_tag=tag)
-
-
-def set_launch(tx: Transaction, cluster_id: str, launch: LaunchSettings, *, at: datetime) -> None:
-    """Set what replacement nodes are launched from."""
-    _change(tx, cluster_id, at, launch_settings=launch)
+def set_details(
+    tx: Transaction,
+    cluster_id: str,
+    *,
+    region: str | None,
+    tag: str | None,
+    launch: LaunchSettings,
+    at: datetime,
+) -> None:
+    """Set what was entered besides the access: region, tag of the instances, launch settings."""
+    _change(tx, cluster_id, at, region=region, cluster_tag=tag, launch_settings=launch)
 
 
 def set_baseline(tx: Transaction, cluster_id: str, baseline: Baseline) -> None:

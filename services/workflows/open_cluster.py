@@ -1,11 +1,12 @@
 """Open a cluster from a dump: compile it, store its document once, remember it by its name."""
 
 import re
+import secrets
 from datetime import UTC, datetime
 
 import msgspec
 
-from db.records import Cluster, ClusterSource, DocumentKind
+from db.records import Cluster, ClusterSource, ClusterStatus, DocumentKind
 from db.repositories import audit, clusters, customers, events, snapshots
 from db.session import Database, Reader, Transaction
 from engines.contracts.results import Skipped
@@ -41,13 +42,16 @@ def open_cluster(
     Raises InvalidInputError for a name that cannot be one and for a dump without nodes.
     """
     authorise(actor, Role.OPERATOR, "open a cluster")
-    _check_name(name)
+    check_cluster_name(name)
     state = compile_state(dump)
     _check_nodes(name, state)
     document = _with_sources(state)
     with database.transaction() as tx:
         known = clusters.find_by_name(tx, customers.ensure_local(tx, at=at).id, name)
+        if known is not None:
+            _check_source(known)
         cluster = known or _registered(tx, name, actor, at)
+        clusters.set_dump_source(tx, cluster.id, at=at)
         digest = snapshots.save_document(tx, DocumentKind.CLUSTER, document, at=at)
         clusters.set_latest_snapshot(tx, cluster.id, digest, at=_known_at(state, at))
         clusters.set_region(tx, cluster.id, region_of(state), at=at)
@@ -84,7 +88,8 @@ def region_of(state: ClusterState) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _check_name(name: str) -> None:
+def check_cluster_name(name: str) -> None:
+    """Raise InvalidInputError for what cannot be the name of a cluster."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
             "cluster name",
@@ -93,12 +98,28 @@ def _check_name(name: str) -> None:
         )
 
 
+def free_cluster_id(tx: Transaction, name: str) -> str:
+    """The name itself, which reads well in addresses; with a random end where that is taken."""
+    taken = {one.id for one in clusters.list_all(tx, include_archived=True)}
+    return name if name not in taken else f"{name}-{secrets.token_hex(3)}"
+
+
 def _check_nodes(name: str, state: ClusterState) -> None:
     if not len(state.cluster.nodes):
         raise InvalidInputError(
             f"dump of cluster {name!r}",
             "it holds no node that could be read",
             next_step="dump again with kubectl get nodes,pods,... -A -o json",
+        )
+
+
+def _check_source(cluster: Cluster) -> None:
+    """A dump never takes the place of what is read live; a removed cluster is free again."""
+    if cluster.source is ClusterSource.API and cluster.status is not ClusterStatus.ARCHIVED:
+        raise InvalidInputError(
+            "cluster name",
+            f"{cluster.name!r} is read through its API",
+            next_step="choose another name for the dump, or remove that cluster first",
         )
 
 
@@ -116,7 +137,7 @@ def _known_at(state: ClusterState, at: datetime) -> datetime:
 
 def _registered(tx: Transaction, name: str, actor: Actor, at: datetime) -> Cluster:
     cluster = Cluster(
-        id=name,
+        id=free_cluster_id(tx, name),
         customer_id=customers.ensure_local(tx, at=at).id,
         name=name,
         region=None,

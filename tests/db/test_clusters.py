@@ -258,7 +258,27 @@ def test_an_archived_cluster_keeps_no_credential(with_api_cluster):
         assert clusters.load_access(reader, "c2") is None
         assert clusters.get(reader, "c2").status is ClusterStatus.ARCHIVED
     with pytest.raises(DatabaseConstraintError), with_api_cluster.transaction() as tx:
-        clusters.set_access(tx, "c2", an_access(), at=LATER)
+        clusters.set_sealed_credential(tx, "c2", "sealed-again")
+
+
+def test_an_archived_cluster_is_taken_up_again_with_a_new_access(with_api_cluster):
+    with with_api_cluster.transaction() as tx:
+        clusters.archive(tx, "c2", at=NOW)
+        clusters.set_access(tx, "c2", an_access("sealed-2"), at=LATER)
+
+    with with_api_cluster.reader() as reader:
+        assert clusters.load_access(reader, "c2") == an_access("sealed-2")
+        assert clusters.get(reader, "c2").status is ClusterStatus.ACTIVE
+
+
+def test_a_cluster_that_is_dumped_from_now_on_keeps_no_credential(with_api_cluster):
+    with with_api_cluster.transaction() as tx:
+        clusters.set_dump_source(tx, "c2", at=LATER)
+
+    with with_api_cluster.reader() as reader:
+        cluster = clusters.get(reader, "c2")
+        assert clusters.load_access(reader, "c2") is None
+    assert (cluster.source, cluster.endpoint) == (ClusterSource.DUMP, None)
 
 
 def test_a_baseline_is_kept_to_the_micro_dollar(with_api_cluster):
