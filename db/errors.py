@@ -53,5 +53,9 @@ class RecordNotFoundError(DatabaseError):
     """What was asked for by its id or digest is not stored (any more)."""
 
 
+class LeaseLostError(DatabaseError):
+    """Another process holds the lease by now; what this one still writes is refused."""
+
+
 class BackupError(DatabaseError):
     """The copy could not be written."""

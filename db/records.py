@@ -28,6 +28,8 @@ class DataKind(StrEnum):
     SAFETY = "safety"
     EVENTS = "events"
     IMPORTS = "imports"
+    JOBS = "jobs"
+    METRICS = "metrics"
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

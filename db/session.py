@@ -5,8 +5,9 @@ writers begin with ``BEGIN IMMEDIATE``, so that a writer waits at its start and 
 its middle. Errors of the driver leave this module as ``db.errors``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +79,16 @@ class Database:
         self._pool = pool or PoolSettings()
         self._url = _checked(url)
         self._engine = _engine(self._url, self._pool)
+        self._guard: Callable[[Transaction], None] | None = None
+
+    def guarded(self, guard: Callable[[Transaction], None]) -> "Database":
+        """The same connections; ``guard`` is the last statement of every transaction.
+
+        What it raises rolls the transaction back: so a process that lost a right cannot write.
+        """
+        guarded = copy(self)
+        guarded._guard = guard
+        return guarded
 
     @property
     def dialect(self) -> str:
@@ -101,7 +112,10 @@ class Database:
     def transaction(self) -> Iterator[Transaction]:
         """Everything written is committed at the end, or nothing if an error leaves the block."""
         with self._translated(), self._engine.begin() as connection:
-            yield Transaction(connection)
+            tx = Transaction(connection)
+            yield tx
+            if self._guard is not None:
+                self._guard(tx)
 
     def upgrade(self, kind: DatabaseKind) -> None:
         """Bring the schema up to date and make sure that this is a database of that kind.
