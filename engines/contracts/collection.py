@@ -33,6 +33,7 @@ class PageMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class _Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One page of a typed list, as the API sends it. No items may be null or absent."""
 
+    kind: str = ""  # "PodList"; empty is taken on trust
     metadata: PageMetadata = PageMetadata()
     items: tuple[T, ...] = ()
 
@@ -84,6 +85,7 @@ class ObjectCollection:
             return self._add_one_by_one(kind, page)
         except DECODING_ERRORS as error:
             raise _no_list(kind, explain(error, page)) from error
+        _check_kind(kind, decoded.kind)
         self.add(kind.field, decoded.items)
         return decoded.metadata
 
@@ -93,6 +95,7 @@ class ObjectCollection:
             decoded = decode_tolerant(page, _raw_page_decoder)
         except DECODING_ERRORS as error:
             raise _no_list(kind, explain(error, page)) from error
+        _check_kind(kind, decoded.kind)
         self.list_nothing(kind.field)
         for raw in decoded.items:
             self.add_json(kind, raw)
@@ -145,6 +148,11 @@ def _page_decoder(
 
 _raw_page_decoder = msgspec.json.Decoder(_Page[msgspec.Raw])
 _outline_decoder = msgspec.json.Decoder(_Outline)
+
+
+def _check_kind(kind: Kind, told: str) -> None:
+    if told not in ("", kind.list_name):
+        raise _no_list(kind, JsonFailure(f"is a {told}"))
 
 
 def _no_list(kind: Kind, failure: JsonFailure) -> InvalidInputError:

@@ -460,7 +460,16 @@ def test_a_list_of_nothing_counts_as_listed(items):
 
 @pytest.mark.parametrize(
     "page",
-    [b"", b"<html>", b'{"items":{}}', b'{"items":[', b"[]", b'{"items":[\xff]}', b"[" * 5000],
+    [
+        b"",
+        b"<html>",
+        b'{"items":{}}',
+        b'{"items":[',
+        b"[]",
+        b'{"items":[\xff]}',
+        b"[" * 5000,
+        b'{"kind":"Status","items":[]}',
+    ],
 )
 def test_a_page_that_is_no_list_is_refused(page):
     with pytest.raises(InvalidInputError, match="a page of PodList"):
