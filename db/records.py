@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engines.contracts.pricing import LINUX_PRODUCT, InterruptionBucket, OperatingSystem
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
 from engines.contracts.verdict import SafetyLayer, SafetyLimits, Severity, VerdictAction
+from services.findings import Finding
 
 
 class DataKind(StrEnum):
@@ -267,8 +268,9 @@ class ClusterAccess(msgspec.Struct, frozen=True, kw_only=True):
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """A registered cluster. Its credential is not part of it, see ``clusters.load_access``.
 
-    ``last_read_at`` is the last reading that succeeded. ``last_read_error`` is None when that was
-    also the last attempt; ``last_error_at`` is the last failure, even one that is over.
+    ``last_read_at`` is the last reading that succeeded, ``last_read_problems`` the parts that it
+    lacks. ``last_read_error`` is None when that was also the last attempt; ``last_error_at`` is the
+    last failure, even one that is over.
     """
 
     id: str
@@ -288,6 +290,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     cluster_tag: str | None = None  # tag of its instances; None: kubernetes.io/cluster/NAME
     launch: LaunchSettings = LaunchSettings()
     last_read_at: datetime | None = None
+    last_read_problems: tuple[Finding, ...] = ()
     last_read_error: str | None = None
     last_error_at: datetime | None = None
     baseline: Baseline | None = None  # None: not frozen yet

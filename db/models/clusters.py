@@ -106,6 +106,7 @@ class Cluster(Base):
     cluster_tag: Mapped[str | None]
     launch_settings: Mapped[str | None] = mapped_column(Json)
     last_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_read_problems: Mapped[str | None] = mapped_column(Json)
     last_read_error: Mapped[str | None]
     last_error_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     baseline_micro_usd_vcpu_hour: Mapped[int | None] = mapped_column(BigInteger)

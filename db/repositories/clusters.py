@@ -1,5 +1,6 @@
 """Registered clusters: how they are read, their mode, their safety limits, their baseline."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +25,11 @@ from db.rows import to_record
 from db.session import Reader, Transaction
 from engines.contracts.pricing import to_micro_usd, to_usd
 from engines.contracts.verdict import SafetyLimits
+from services.findings import Finding
 
 _COLUMNS = table_of(Row).columns
+_launch = msgspec.json.Decoder(LaunchSettings)
+_problems = msgspec.json.Decoder(tuple[Finding, ...])
 
 
 def add(tx: Transaction, cluster: Cluster, access: ClusterAccess | None = None) -> None:
@@ -134,9 +138,15 @@ def set_baseline(tx: Transaction, cluster_id: str, baseline: Baseline) -> None:
     _change(tx, cluster_id, baseline.frozen_at, **_baseline_values(baseline))
 
 
-def note_reading(tx: Transaction, cluster_id: str, *, at: datetime) -> None:
-    """The cluster was read at that time: it is active, and its last error is over."""
-    _change(tx, cluster_id, at, status=ClusterStatus.ACTIVE, last_read_at=at, last_read_error=None)
+def note_reading(
+    tx: Transaction, cluster_id: str, problems: Sequence[Finding] = (), *, at: datetime
+) -> None:
+    """The cluster was read at that time: it is active, and its last error is over.
+
+    ``problems`` are the parts that could not be read.
+    """
+    values = {"last_read_at": at, "last_read_problems": problems, "last_read_error": None}
+    _change(tx, cluster_id, at, status=ClusterStatus.ACTIVE, **values)
 
 
 def note_read_failure(tx: Transaction, cluster_id: str, error: str, *, at: datetime) -> None:
@@ -161,15 +171,13 @@ def _change(tx: Transaction, cluster_id: str, at: datetime, **values: Any) -> No
 
 
 def _cluster(row: RowMapping) -> Cluster:
-    launch = row["launch_settings"]
     return to_record(
         row,
         Cluster,
         limits=to_record(row, SafetyLimits),
         baseline=_baseline(row),
-        launch=LaunchSettings()
-        if launch is None
-        else msgspec.json.decode(launch, type=LaunchSettings),
+        launch=_launch.decode(row["launch_settings"] or "{}"),
+        last_read_problems=_problems.decode(row["last_read_problems"] or "[]"),
     )
 
 

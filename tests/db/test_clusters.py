@@ -24,9 +24,13 @@ from db.records import (
 )
 from db.repositories import clusters, customers, data_versions, decisions, queues, snapshots
 from engines.contracts.verdict import SafetyLimits
+from services.findings import Finding, FindingState
 from tests.db.builders import NOW, a_cluster, a_decision
 
 LATER = NOW + timedelta(hours=1)
+NO_VOLUMES = Finding(
+    check="aws: read volumes", state=FindingState.MISSING, message="the role may not", remedy="let"
+)
 
 
 @pytest.fixture
@@ -241,11 +245,12 @@ def test_a_failed_reading_is_noted_and_the_state_before_it_stays(with_api_cluste
 def test_a_reading_that_succeeds_ends_the_error_and_keeps_its_time(with_api_cluster):
     with with_api_cluster.transaction() as tx:
         clusters.note_read_failure(tx, "c2", "it does not answer", at=NOW)
-        clusters.note_reading(tx, "c2", at=LATER)
+        clusters.note_reading(tx, "c2", (NO_VOLUMES,), at=LATER)
 
     with with_api_cluster.reader() as reader:
         cluster = clusters.get(reader, "c2")
     assert cluster.status is ClusterStatus.ACTIVE
+    assert cluster.last_read_problems == (NO_VOLUMES,)
     assert (cluster.last_read_at, cluster.last_read_error) == (LATER, None)
     assert cluster.last_error_at == NOW
 

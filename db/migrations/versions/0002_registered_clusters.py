@@ -69,7 +69,8 @@ def upgrade() -> None:
     """Add the columns and the table of queues."""
     _add("customers", CUSTOMER_COLUMNS)
     _add("clusters", CLUSTER_COLUMNS)
-    op.add_column("clusters", sa.Column("launch_settings", JSON_DOCUMENT, nullable=True))
+    for name in ("launch_settings", "last_read_problems"):
+        op.add_column("clusters", sa.Column(name, JSON_DOCUMENT, nullable=True))
     for name in ("last_read_at", "last_error_at", "baseline_at"):
         op.add_column("clusters", sa.Column(name, MOMENT, nullable=True))
     op.create_table(
@@ -90,7 +91,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop what was added, the last first: a CHECK goes with the column it came with."""
     op.drop_table("queues")
-    for name in ("baseline_at", "last_error_at", "last_read_at", "launch_settings"):
+    for name in ("baseline_at", "last_error_at", "last_read_at"):
+        op.drop_column("clusters", name)
+    for name in ("last_read_problems", "launch_settings"):
         op.drop_column("clusters", name)
     for name, _, _ in reversed(CLUSTER_COLUMNS):
         op.drop_column("clusters", name)
