@@ -7,6 +7,7 @@ from itertools import islice
 from commands.output import note, print_facts, print_table
 from engines.contracts.results import DecisionResponse, DecisionStatus, Subject
 from engines.contracts.verdict import SafetyVerdict
+from engines.planning import CombinedPlan
 from services.workflows.analyze import Analysis
 
 MOST_ROWS = 20  # of one table; `--format json` has all of them
@@ -37,6 +38,40 @@ def show_analysis(analysis: Analysis) -> None:
     )
     for decision in analysis.decisions:
         show_response(decision)
+    if analysis.combined is not None:
+        _show_combined(analysis.combined)
+
+
+def _show_combined(plan: CombinedPlan) -> None:
+    """Stage by stage, each on what the one before it leaves."""
+    print_table(
+        "\nCombined plan: nothing counted twice",
+        ("stage", "USD/hour before", "USD/hour after", "saves USD/month", "note"),
+        [
+            *(
+                (
+                    one.decision_type,
+                    round(one.cost_per_hour_before, 4),
+                    round(one.cost_per_hour_after, 4),
+                    round(one.saving_usd_month, 2),
+                    one.note,
+                )
+                for one in plan.stages
+            ),
+            *(
+                (one.decision_type, "-", "-", round(one.saving_usd_month, 2), "another bill")
+                for one in plan.other_bills
+            ),
+        ],
+    )
+    print_facts(
+        "\nAll together",
+        [
+            ("saves, USD/month", round(plan.saving_usd_month, 2)),
+            ("nodes then", plan.final_summary.node_count),
+            ("of them Spot", plan.final_summary.spot_count),
+        ],
+    )
 
 
 def show_response(response: DecisionResponse) -> None:

@@ -16,6 +16,7 @@ from engines.contracts.state import ClusterState, CurrentState, DataSource, comp
 from engines.contracts.usage import to_traffic_rows, to_usage_rows
 from engines.contracts.verdict import SafetyLimits
 from engines.cost import ClusterSummary, summarise_cluster
+from engines.planning import CombinedPlan
 from services.errors import InvalidInputError
 from services.files.aws_dump import read_instances, read_volumes
 from services.files.instance_types import read_instance_types
@@ -28,7 +29,7 @@ from services.files.spot_advisor import read_spot_advisor
 from services.files.spot_prices import read_spot_prices
 from services.files.traffic_csv import read_traffic
 from services.files.usage_csv import read_usage
-from services.workflows.decide import decide, engine_for
+from services.workflows.decide import ENGINES, decide, decide_combined, engine_for
 from services.workflows.market_data import (
     INSTANCE_TYPES,
     ON_DEMAND_PRICES,
@@ -69,12 +70,13 @@ class AnalysisInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of ``analyze``."""
+    """The answer of ``analyze``. ``combined`` is there where all engines were asked."""
 
     generated_at: datetime
     inputs: tuple[AnalysisInput, ...]
     cluster: ClusterSummary
     decisions: tuple[DecisionResponse, ...]
+    combined: CombinedPlan | None = None
 
 
 def analyze(
@@ -93,8 +95,8 @@ def analyze(
     state = read_state(files, parameters, now=now, today=today)
     constraints = {name: value for name, value in parameters.items() if name in LIMITS}
     _refuse_unknown(parameters, decision_types)
-    requests = [
-        DecisionRequest(
+    requests = {
+        decision_type: DecisionRequest(
             request_id=f"analyze-{decision_type}",
             cluster_id=files.dump[0].name,
             decision_type=decision_type,
@@ -104,13 +106,23 @@ def analyze(
             constraints=constraints,
         )
         for decision_type in decision_types
-    ]
+    }
     return Analysis(
         generated_at=now,
         inputs=tuple(_input(source, now) for source in state.sources),
         cluster=summarise_cluster(state, now),
-        decisions=tuple(decide(request) for request in requests),
+        decisions=tuple(decide(request) for request in requests.values()),
+        combined=_combined(requests),
     )
+
+
+def _combined(requests: Mapping[DecisionType, DecisionRequest]) -> CombinedPlan | None:
+    """The engines as one plan, where all of them were asked."""
+    if set(requests) != set(ENGINES) or len(ENGINES) < 2:
+        return None
+    asked = {decision_type: one.requirements for decision_type, one in requests.items()}
+    first = next(iter(requests.values()))
+    return decide_combined(msgspec.structs.replace(first, request_id="analyze-combined"), asked)
 
 
 def _own_parameters(parameters: Mapping[str, Any], decision_type: DecisionType) -> dict[str, Any]:

@@ -5,11 +5,11 @@ own but the one that measures how long it took.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from engines import spot_optimizer
+from engines import ghost_probe, spot_optimizer
 from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
 from engines.contracts.verdict import (
@@ -19,6 +19,7 @@ from engines.contracts.verdict import (
     SafetyVerdict,
     VerdictAction,
 )
+from engines.planning import CombinedPlan, combine
 from engines.pools import pool_scores
 from engines.safety import Choices, judge_or_replace
 from services.errors import InvalidInputError
@@ -51,6 +52,12 @@ ENGINES: Mapping[DecisionType, Engine] = {
         parameters=spot_optimizer.PARAMETERS,
         decide=spot_optimizer.recommend_spot_pools,
     ),
+    DecisionType.GHOST_PROBE: Engine(
+        name=ghost_probe.NAME,
+        title="Ghost probe",
+        parameters=ghost_probe.PARAMETERS,
+        decide=ghost_probe.find_ghosts,
+    ),
 }
 """The built-in engine of each decision type that this version has."""
 
@@ -81,6 +88,13 @@ def decide(request: DecisionRequest) -> DecisionResponse:
             response = _judged(request, engine, response, limits)
     DECISIONS.labels(request.decision_type, response.status).inc()
     return response
+
+
+def decide_combined(
+    request: DecisionRequest, parameters: Mapping[DecisionType, Mapping[str, Any]]
+) -> CombinedPlan:
+    """All engines as one plan, each stage judged; ``parameters`` are each engine's own."""
+    return combine(request, dict.fromkeys(ENGINES, decide), parameters)
 
 
 def limits_of(request: DecisionRequest) -> SafetyLimits:

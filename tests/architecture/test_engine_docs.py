@@ -19,7 +19,7 @@ WARNINGS = re.findall(
     r'code="([a-z_]+)"', (ROOT / "engines" / "spot_optimizer" / "evidence.py").read_text()
 )
 
-engines = pytest.mark.parametrize(("decision_type", "engine"), ENGINES.items(), ids=str)
+engines = pytest.mark.parametrize(("decision_type", "engine"), ENGINES.items(), ids=list(ENGINES))
 
 
 def _section(decision_type: str) -> str:
@@ -30,6 +30,8 @@ def _section(decision_type: str) -> str:
 def _default(field: msgspec.structs.FieldInfo) -> str:
     factory = field.default_factory
     value = field.default if factory is msgspec.NODEFAULT else factory()
+    if isinstance(value, tuple) and value:
+        return ", ".join(map(str, value))
     return WORDS.get(str(value), str(value))
 
 
