@@ -11,6 +11,7 @@ from engines.contracts.requests import DecisionRequestDocument
 from engines.contracts.results import DecisionType
 from services.access import LOCAL_ADMIN
 from services.bootstrap import open_database
+from services.workflows.decide import ENGINES
 from services.workflows.open_cluster import open_cluster
 from services.workflows.recommend import Question, recommend
 from tests.believable_cluster import believable_dump
@@ -61,12 +62,32 @@ def test_analyze_answers_from_files_alone(terminal, files):
     assert done.code == 0
     assert answer["generated_at"] == NOW
     assert answer["cluster"]["node_count"] == 42
-    [decision] = answer["decisions"]
-    assert decision["decision_type"] == "spot_optimize"
+    by_type = {one["decision_type"]: one for one in answer["decisions"]}
+    assert set(by_type) == set(ENGINES)
+    decision = by_type["spot_optimize"]
     assert decision["safety"]["action_taken"] == "approved"
     assert decision["estimated_savings"] > 0
     spot_prices = next(one for one in answer["inputs"] if one["kind"] == "spot_prices")
     assert (spot_prices["count"], spot_prices["age"]) == (240, 0.0)
+
+
+def test_all_engines_together_answer_with_a_combined_plan(terminal, files):
+    done = terminal(*analyze_arguments(files, "--format", "json"))
+
+    combined = json.loads(done.stdout)["combined"]
+    first, last = combined["stages"][0], combined["stages"][-1]
+    assert first["cost_per_hour_before"] == combined["now"]["current_cost_per_hour"]
+    assert last["decision_type"] == "spot_optimize"
+    assert last["cost_per_hour_after"] == combined["cost_per_hour_after"]
+    assert combined["cost_per_hour_after"] < combined["now"]["current_cost_per_hour"]
+
+
+def test_one_engine_alone_has_no_combined_plan(terminal, files):
+    done = terminal(*analyze_arguments(files, "--engine", "ghost_probe", "--format", "json"))
+
+    answer = json.loads(done.stdout)
+    assert [one["decision_type"] for one in answer["decisions"]] == ["ghost_probe"]
+    assert answer["combined"] is None
 
 
 def test_analyze_shows_people_tables(terminal, files):
@@ -80,7 +101,8 @@ def test_analyze_shows_people_tables(terminal, files):
 
 def test_safety_limits_are_given_like_parameters(terminal, files):
     done = terminal(
-        *analyze_arguments(files, "--param", "min_on_demand_share=0.5", "--format", "json")
+        *analyze_arguments(files, "--engine", "spot_optimizer"),
+        *("--param", "min_on_demand_share=0.5", "--format", "json"),
     )
 
     [decision] = json.loads(done.stdout)["decisions"]
