@@ -35,30 +35,27 @@ class Metric(Base):
 
 
 class UsageSeries(Base):
-    """The key of hourly use: a container of a workload, whatever the names of its pods."""
+    """The key of hourly use: one container of one pod, and the workload that the pod belonged to.
+
+    The workload stands here because it outlives its pods: a deploy must not erase what is known.
+    """
 
     __tablename__ = "usage_series"
     __table_args__ = (
-        UniqueConstraint(
-            "cluster_id",
-            "namespace",
-            "workload_kind",
-            "workload",
-            "container",
-            name="uq_usage_series",
-        ),
+        UniqueConstraint("cluster_id", "namespace", "pod", "container", name="uq_usage_series"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     cluster_id: Mapped[str]
     namespace: Mapped[str]
+    pod: Mapped[str]
+    container: Mapped[str]
     workload_kind: Mapped[str]
     workload: Mapped[str]
-    container: Mapped[str]
 
 
 class ContainerUsage(Base):
-    """What the containers of a series used in one hour. No row: nothing was read, not zero."""
+    """What a container used in one hour. No row: nothing was read of it, which is not zero."""
 
     __tablename__ = "container_usage"
     __table_args__ = (
@@ -68,7 +65,7 @@ class ContainerUsage(Base):
 
     series_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     hour: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    samples: Mapped[int]  # readings, of all pods together
+    samples: Mapped[int]  # readings of CPU
     cpu_histogram: Mapped[bytes] = mapped_column(LargeBinary)
     memory_max_bytes: Mapped[int | None] = mapped_column(BigInteger)  # None: never read
     last_sample_at: Mapped[int] = mapped_column(BigInteger)

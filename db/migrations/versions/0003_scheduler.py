@@ -97,11 +97,14 @@ def _create_metrics() -> None:
 
 
 def _create_usage() -> None:
-    key = ("cluster_id", "namespace", "workload_kind", "workload", "container")
+    key = ("cluster_id", "namespace", "pod", "container")
     op.create_table(
         "usage_series",
         sa.Column("id", sa.Integer(), nullable=False),
-        *(sa.Column(name, sa.String(), nullable=False) for name in key),
+        *(
+            sa.Column(name, sa.String(), nullable=False)
+            for name in (*key, "workload_kind", "workload")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_series")),
         sa.UniqueConstraint(*key, name=op.f("uq_usage_series")),
     )
