@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
+from typing import TypeVar
 
 import msgspec
 
-from engines.contracts.decoding import DECODING_ERRORS
+from engines.contracts.decoding import DECODING_ERRORS, explain
 from services.errors import ConfigurationError
 from services.kube.access import (
     BearerToken,
@@ -19,13 +20,14 @@ from services.kube.access import (
     KubeAccess,
     RenewedToken,
 )
-from services.kube.errors import BadAnswerError, KubernetesError, OverloadedError
+from services.kube.errors import BrokenAnswerError, KubernetesError, OverloadedError
 from services.kube.refusals import refusal
-from services.kube.tokens import RENEW_BEFORE, EksTokens, renewed, token_path, token_request
+from services.kube.tokens import RENEW_BEFORE, EksTokens, Issued, renewed, token_path, token_request
 from services.kube.transport import Answer, Request, Transport
 from services.settings import Settings
 
-_TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
+T = TypeVar("T")
+
 _OK = (200, 201)
 
 
@@ -187,16 +189,11 @@ class KubeConnection:
         request = Request("POST", token_path(credential), body=token_request())
         try:
             answer = self._send(request, attempt=1)
-            self._credential = renewed(credential, answer.body)
+            issued = decoded(self, answer, Issued)
         except KubernetesError as error:
             self.renewal_problem = error
             return
-        except DECODING_ERRORS as error:
-            raise BadAnswerError(
-                self.endpoint,
-                "the answer to a request for a token is not a token",
-                next_step="check that it is the API server's own address, not a proxy's",
-            ) from error
+        self._credential = renewed(credential, issued)
         if self._on_renewed is not None:
             self._on_renewed(self._credential)
 
@@ -214,6 +211,18 @@ def _eks_tokens(
             next_step="give the cluster's customer an AWS role, or use a service account token",
         )
     return EksTokens(lambda: eks_token(credential.cluster_name), options.clock)
+
+
+def decoded(connection: KubeConnection, answer: Answer, type_: type[T]) -> T:
+    """An answer's body as a struct. Raises BrokenAnswerError for a body that does not fit."""
+    try:
+        return msgspec.json.decode(answer.body, type=type_)
+    except DECODING_ERRORS as error:
+        raise BrokenAnswerError(
+            connection.endpoint,
+            f"an answer {explain(error, answer.body).reason}",
+            next_step="check that it is the API server's own address, not a proxy's",
+        ) from error
 
 
 def server_time(answer: Answer) -> datetime | None:

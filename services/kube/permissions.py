@@ -30,6 +30,8 @@ class Permission(NamedTuple):
     @property
     def text(self) -> str:
         """As a person would say it: "list deployments.apps"."""
+        if self.verb == "*":
+            return "do everything"
         name, slash, subresource = self.resource.partition("/")
         qualified = f"{name}.{self.group}" if self.group else name
         return f"{self.verb} {qualified}{slash}{subresource}"

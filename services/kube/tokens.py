@@ -55,7 +55,9 @@ class _IssuedStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     expiration_timestamp: datetime
 
 
-class _Issued(msgspec.Struct, frozen=True, kw_only=True):
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to that."""
+
     status: _IssuedStatus
 
 
@@ -71,9 +73,8 @@ def token_request() -> bytes:
     return msgspec.json.encode(_TokenRequest(spec=spec))
 
 
-def renewed(credential: RenewedToken, answer: bytes) -> RenewedToken:
-    """The credential with the token that was issued. Raises one of DECODING_ERRORS."""
-    status = msgspec.json.decode(answer, type=_Issued).status
+def renewed(credential: RenewedToken, issued: Issued) -> RenewedToken:
+    """The credential with the token that was issued."""
     return msgspec.structs.replace(
-        credential, token=status.token, expires_at=status.expiration_timestamp
+        credential, token=issued.status.token, expires_at=issued.status.expiration_timestamp
     )
