@@ -129,7 +129,7 @@ def test_health_names_the_server_the_kind_and_the_schema(database, dialect):
 
     assert status.dialect == database.dialect == dialect
     assert status.kind == "real"
-    assert status.schema_revision == "0003"
+    assert status.schema_revision == "0004"
     assert int(status.server_version.split(".")[0]) >= 3
 
 
