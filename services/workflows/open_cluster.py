@@ -45,7 +45,7 @@ def open_cluster(
     check_cluster_name(name)
     state = compile_state(dump)
     _check_nodes(name, state)
-    document = _with_sources(state)
+    document = document_with_sources(state)
     with database.transaction() as tx:
         known = clusters.find_by_name(tx, customers.ensure_local(tx, at=at).id, name)
         if known is not None:
@@ -123,7 +123,7 @@ def _check_source(cluster: Cluster) -> None:
         )
 
 
-def _with_sources(state: ClusterState) -> bytes:
+def document_with_sources(state: ClusterState) -> bytes:
     """The canonical document and where it came from: a replay needs both."""
     document = decode_document(canonical_cluster_json(state))
     return _encode(msgspec.structs.replace(document, sources=state.sources))

@@ -22,7 +22,7 @@ from db.repositories import audit, clusters, customers, events
 from db.session import Database, Transaction
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
-from services.kube.access import BearerToken, EksToken, KubeAccess, parse_kubeconfig
+from services.kube.access import BearerToken, Credential, EksToken, KubeAccess, parse_kubeconfig
 from services.secrets import MASK, SecretBox
 from services.workflows.endpoints import check_kubernetes_endpoint
 from services.workflows.open_cluster import check_cluster_name, free_cluster_id
@@ -40,6 +40,7 @@ __all__ = [
     "edit_cluster",
     "parse_kubeconfig",
     "remove_cluster",
+    "seal_credential",
 ]
 
 _LONGEST_TAG = 128  # of the key of an AWS tag
@@ -172,8 +173,13 @@ def _sealed_access(database: Database, access: KubeAccess, secrets: SecretBox) -
         endpoint=endpoint,
         ca_pem=access.ca_pem,
         credential_kind=str(credential.__struct_config__.tag),
-        sealed_credential=secrets.seal(_encode(credential).decode()),
+        sealed_credential=seal_credential(credential, secrets),
     )
+
+
+def seal_credential(credential: Credential, secrets: SecretBox) -> str:
+    """A credential as it is stored."""
+    return secrets.seal(_encode(credential).decode())
 
 
 def _check_details(region: str | None, cluster_tag: str | None) -> None:
