@@ -24,7 +24,7 @@ from sandbox.aws.calls import Answer, ApiError, Call, write_answer
 from sandbox.aws.faults import Faults
 from sandbox.aws.identity import Identity
 from sandbox.aws.spot_prices import Market, market_of
-from sandbox.kube.clock import Clock
+from sandbox.clock import Clock
 
 SERVICES = ("ec2", "autoscaling", "sqs", "elbv2", "elb")
 IMAGE_OWNER = "602401143452"  # the account that publishes the EKS images

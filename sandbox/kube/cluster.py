@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sandbox.clock import Clock
 from sandbox.kube import metrics, registry
 from sandbox.kube.api import Api
-from sandbox.kube.clock import Clock
 from sandbox.kube.controllers.daemonsets import DaemonSetController
 from sandbox.kube.controllers.deployments import DeploymentController
 from sandbox.kube.controllers.disruption import DisruptionController
@@ -58,8 +58,11 @@ class Cluster:
         identity: Identity | None = None,
         place: Place = place_by_rules,
         usage: Usage = metrics.steady_usage,
+        clock: Clock | None = None,
     ) -> None:
-        clock = Clock(settings.start_unix_seconds, speed=settings.speed)
+        """``clock`` None: one of its own, by the settings; else it is shared with others."""
+        if clock is None:
+            clock = Clock(settings.start_unix_seconds, speed=settings.speed)
         drawn = identity or Identity(settings.seed)
         self.world = World(settings=settings, identity=drawn, clock=clock)
         self.gate = Gate(self.world)

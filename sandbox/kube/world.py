@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.kube.clock import Clock
+from sandbox.clock import Clock
 from sandbox.kube.identity import Identity
 from sandbox.kube.objects import Obj, name_of, namespace_of, rfc3339
 from sandbox.kube.resources import EVENTS, Resource

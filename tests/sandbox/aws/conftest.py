@@ -19,7 +19,7 @@ from sandbox.aws.scenario import (
     open_scenario,
 )
 from sandbox.aws.server import AwsServer
-from sandbox.kube.clock import Clock
+from sandbox.clock import Clock
 
 NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 ONE_ATTEMPT = Config(

@@ -16,7 +16,7 @@ from sandbox.aws.scenario import (
     REGION,
     open_scenario,
 )
-from sandbox.kube.clock import Clock
+from sandbox.clock import Clock
 from services.files.aws_dump import read_instances, read_snapshots, read_volumes
 from services.files.source import SourceFile
 from tests.conftest import ROOT

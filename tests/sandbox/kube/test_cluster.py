@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.kube.clock import Clock
+from sandbox.clock import Clock
 from sandbox.kube.cluster import Cluster, NewNode
 from sandbox.kube.world import Settings
 from tests.sandbox.kube.builders import DEPLOYMENTS, PODS, Caller, a_node, a_workload

@@ -1,4 +1,4 @@
-"""The time that the pretend cluster lives in: real, sped up, or moved by hand.
+"""The time that the pretend world lives in: real, sped up, or moved by hand.
 
 Controllers and kubelets put their next step on the clock (`after`). With `speed` 0 nothing
 happens until `advance` is called, and then everything happens in order of its due time: tests
@@ -46,6 +46,13 @@ class Clock:
         with self.lock:
             self._base += seconds
             self._run_due()
+            self.changed.notify_all()
+
+    def set_speed(self, speed: float) -> None:
+        """From now on, `speed` seconds pass in a real one."""
+        with self.lock:
+            self._base, self._origin = self.now(), time.monotonic()
+            self._speed = speed
             self.changed.notify_all()
 
     def seconds_until(self, moment: float) -> float | None:
