@@ -172,7 +172,8 @@ class Transport:
 
     def _failure(self, error: Exception, deadline: Deadline) -> KubernetesError:
         """What the client library's error means to a person."""
-        if deadline.is_over or isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+        is_late = isinstance(error, ConnectTimeoutError | ReadTimeoutError)
+        if deadline.is_over or (is_late and not isinstance(error, NewConnectionError)):
             return TooSlowError(
                 self.endpoint,
                 f"no complete answer within {self._timeout_seconds:g} s",
