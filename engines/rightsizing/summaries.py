@@ -1,0 +1,93 @@
+"""What each container used over the window, in a few numbers: all that the engine looks at.
+
+``summarise`` works them out from readings. Whoever keeps histograms instead of readings can fill
+the same columns from those.
+
+Absent is not zero. A reading without a value (NaN) does not count; neither does one of a container
+that was not there: asleep workloads read as zero bytes of memory, which no running container has.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.contracts.usage import ContainerKey, UsageTable
+
+WINDOW_SECONDS = 7 * 24 * 3600
+PERCENTILE = 0.95
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResourceSummary:
+    """One resource of many containers, a row each; amounts are NaN where ``samples`` is 0.
+
+    ``p95`` is the linear interpolation between the two samples around it (numpy's and
+    Prometheus' definition). ``first`` and ``last`` are Unix seconds of the samples that count.
+    """
+
+    samples: Integers
+    first: Integers
+    last: Integers
+    p95: Floats
+    peak: Floats
+    average: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UsageSummary:
+    """What containers used: CPU in cores, memory in bytes."""
+
+    containers: tuple[ContainerKey, ...]
+    cpu: ResourceSummary
+    memory: ResourceSummary
+
+
+def summarise(table: UsageTable, until: int) -> UsageSummary:
+    """The readings of the seven days that end at ``until`` (Unix seconds, both ends included)."""
+    count = len(table.containers)
+    owner = np.repeat(np.arange(count), np.diff(table.starts))
+    times = table.timestamps
+    in_window = (times >= until - WINDOW_SECONDS) & (times <= until)
+    uses_memory = in_window & (np.nan_to_num(table.memory_bytes) > 0)
+    uses_cpu = in_window & (np.nan_to_num(table.cpu_cores) > 0)
+    has_cpu = (uses_cpu | uses_memory) & ~np.isnan(table.cpu_cores)
+
+    def of(rows: NDArray[np.bool_], values: Floats) -> ResourceSummary:
+        return _summary(owner[rows], times[rows], values[rows], count)
+
+    return UsageSummary(
+        table.containers,
+        cpu=of(has_cpu, table.cpu_cores),
+        memory=of(uses_memory, table.memory_bytes),
+    )
+
+
+def _summary(owner: Integers, times: Integers, values: Floats, count: int) -> ResourceSummary:
+    """Summaries of values that are sorted by owner and then by time."""
+    samples = np.bincount(owner, minlength=count).astype(np.int64)
+    ends = np.cumsum(samples)
+    filled = samples > 0
+    starts = (ends - samples)[filled]
+    first, last = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    first[filled], last[filled] = times[starts], times[ends[filled] - 1]
+    ordered = values[np.lexsort((values, owner))]
+    p95, peak, average = (np.full(count, np.nan) for _ in range(3))
+    p95[filled] = _quantiles(ordered, starts, samples[filled])
+    peak[filled] = ordered[ends[filled] - 1]
+    # summed in ascending order: the same whatever the order of the readings was
+    average[filled] = np.add.reduceat(ordered, starts) / samples[filled] if len(starts) else 0
+    return ResourceSummary(samples, first, last, p95, peak, average)
+
+
+def _quantiles(ordered: Floats, starts: Integers, samples: Integers) -> Floats:
+    """The 95th percentile of each run of ascending values."""
+    place = PERCENTILE * (samples - 1)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, samples - 1)
+    low, high = ordered[starts + below], ordered[starts + above]
+    result: Floats = low + (high - low) * (place - below)
+    return result

@@ -1,0 +1,313 @@
+"""The workloads of a cluster: for each container a change, or the reason why it stays."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from engines.contracts.effective_requests import PodRequests, effective_requests
+from engines.contracts.errors import InvalidInputError
+from engines.contracts.kubernetes import (
+    Container,
+    DaemonSet,
+    Pod,
+    PodSpec,
+    Workload,
+    template_of,
+)
+from engines.contracts.results import Skipped
+from engines.contracts.snapshot import ClusterSnapshot
+from engines.resource_policy.attribution import is_topmost
+from engines.resource_policy.limit_ranges import LimitBook, NamespaceLimits
+from engines.resource_policy.node_fit import NodeFit
+from engines.resource_policy.quotas import QuotaLedger, total_raise
+from engines.resource_policy.settings import (
+    Pair,
+    QosClass,
+    Resource,
+    Setting,
+    containers_of,
+    in_force,
+    qos_class,
+    setting_of,
+    with_settings,
+)
+from engines.resource_policy.templates import scaled_on
+from engines.rightsizing.containers import Outcome, Proposal, Situation, propose
+from engines.rightsizing.histories import Histories
+from engines.rightsizing.parameters import RightsizingParameters
+from engines.rightsizing.reasons import WorkloadReason
+from engines.rightsizing.untouched import (
+    HOLD_MEMORY,
+    Blocked,
+    annotations_of,
+    distinct_specs,
+    injected,
+    refuse_foreign,
+    skipped_of,
+    untouchable,
+    without_workload,
+)
+
+
+class Change(NamedTuple):
+    """A new setting for one container; ``written`` is what its template says now."""
+
+    container: Container
+    written: Setting
+    new: Setting
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadAdvice:
+    """The changes of one workload, those of its containers in the order of their names.
+
+    ``before`` and ``after`` are the settings in force of all containers of the template.
+    """
+
+    row: int
+    workload: Workload
+    changes: tuple[Change, ...]
+    before: Mapping[str, Setting]
+    after: Mapping[str, Setting]
+    pods: int  # that run now
+    qos: QosClass
+
+
+class Findings(NamedTuple):
+    """What came out for all workloads."""
+
+    advice: tuple[WorkloadAdvice, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def judge_workloads(
+    snapshot: ClusterSnapshot,
+    histories: Histories,
+    parameters: RightsizingParameters,
+    now: datetime,
+) -> Findings:
+    """Judge every workload and every pod without one. Quota is spent in the order of names."""
+    judge = _Judge(snapshot, histories, parameters, now)
+    advice: list[WorkloadAdvice] = []
+    skipped: list[Skipped] = [*without_workload(snapshot)]
+    for row, workload in enumerate(snapshot.workloads):
+        if is_topmost(workload, snapshot):
+            found, kept = judge.judge(row, workload)
+            skipped += kept
+            if found is not None:
+                advice.append(found)
+    return Findings(tuple(advice), tuple(skipped))
+
+
+class _Judge:
+    """What is known about the whole cluster while its workloads are judged one by one."""
+
+    def __init__(
+        self,
+        snapshot: ClusterSnapshot,
+        histories: Histories,
+        parameters: RightsizingParameters,
+        now: datetime,
+    ) -> None:
+        self._snapshot = snapshot
+        self._histories = histories
+        self._parameters = parameters
+        self._limits = LimitBook(snapshot.limit_ranges)
+        self._quotas = QuotaLedger(snapshot.resource_quotas)
+        self._fit = NodeFit(snapshot)
+        self._floors = {
+            (one.namespace, one.kind, one.name, one.container): one.bytes
+            for one in sorted(parameters.memory_floors, key=lambda one: one.bytes)
+            if one.holds_at(now)
+        }
+        self._held = {
+            (one.namespace, one.kind, one.name, one.container) for one in parameters.hold_memory
+        }
+
+    def judge(self, row: int, workload: Workload) -> tuple[WorkloadAdvice | None, list[Skipped]]:
+        """The changes of one workload, and what is told of its other containers."""
+        try:
+            refuse_foreign(workload)
+            return self._judge_own(row, workload)
+        except Blocked as why:
+            return None, [skipped_of(workload, "", why)]
+        except InvalidInputError as error:
+            message = f"its resources cannot be read: {error}"
+            unreadable = Blocked(WorkloadReason.INVALID_QUANTITY, message)
+            return None, [skipped_of(workload, "", unreadable)]
+
+    def _judge_own(
+        self, row: int, workload: Workload
+    ) -> tuple[WorkloadAdvice | None, list[Skipped]]:
+        spec = template_of(workload).spec
+        pods = self._running_pods(row)
+        specs = distinct_specs(pods)
+        limits = self._limits.of(workload.metadata.namespace)
+        written = {one.name: setting_of(one) for one in containers_of(spec)}
+        before = {name: in_force(one, limits.defaults) for name, one in written.items()}
+        skipped: list[Skipped] = [*injected(workload, specs)]
+        changes: list[Change] = []
+        for container in sorted(containers_of(spec), key=lambda one: one.name):
+            why = untouchable(container, spec, before, specs)
+            if why is not None:
+                skipped.append(skipped_of(workload, container.name, why))
+                continue
+            proposal = self._propose(row, workload, container, before)
+            skipped += (_kept(workload, container.name, one) for one in proposal.kept)
+            if proposal.is_change:
+                new = proposal.applied_to(written[container.name])
+                changes.append(Change(container, written[container.name], new, proposal))
+        if not changes:
+            return None, skipped
+        news = {one.container.name: in_force(one.new, limits.defaults) for one in changes}
+        advice = WorkloadAdvice(
+            row=row,
+            workload=workload,
+            changes=tuple(changes),
+            before=before,
+            after={**before, **news},
+            pods=len(pods),
+            qos=qos_class(before.values()),
+        )
+        try:
+            self._refuse_unfit(advice, limits)
+        except Blocked as why:
+            return None, [
+                *skipped,
+                *(skipped_of(workload, one.container.name, why) for one in changes),
+            ]
+        return advice, skipped
+
+    def _propose(
+        self, row: int, workload: Workload, container: Container, before: Mapping[str, Setting]
+    ) -> Proposal:
+        metadata, name = workload.metadata, container.name
+        setting = before[name]
+        is_guaranteed = qos_class(before.values()) is QosClass.GUARANTEED
+        limits = self._limits.of(metadata.namespace)
+        situation = Situation(
+            in_force=setting,
+            history=self._histories.of(row, name),
+            bounds=limits.container,
+            least_memory=max(
+                self._floors.get((metadata.namespace, workload.kind, metadata.name, name), 0),
+                self._memory_of_heap(container),
+            ),
+            scaled_on=scaled_on(self._snapshot.hpas, workload, name),
+            memory_is_held=self._memory_is_held(workload, name),
+            has_whole_cores=self._parameters.keep_whole_cores
+            and is_guaranteed
+            and not (setting.cpu.request or 0) % 1000,
+        )
+        return propose(situation, self._parameters)
+
+    def _memory_of_heap(self, container: Container) -> int:
+        """What a container needs whose heap has a ceiling in its template: the ceiling and what
+        lies beside the heap."""
+        heap = container.max_heap_bytes or 0
+        return heap + -int(-heap * self._parameters.non_heap_percent // 100)
+
+    def _memory_is_held(self, workload: Workload, container: str) -> bool:
+        metadata = workload.metadata
+        key = (metadata.namespace, workload.kind, metadata.name)
+        return HOLD_MEMORY in annotations_of(workload) or bool(
+            {(*key, ""), (*key, container)} & self._held
+        )
+
+    def _running_pods(self, row: int) -> tuple[Pod, ...]:
+        pods = self._snapshot.pods
+        return tuple(
+            pods.items[one]
+            for one in pods.by_workload.members(row).tolist()
+            if not pods.is_finished[one] and not pods.is_terminating[one]
+        )
+
+    def _refuse_unfit(self, advice: WorkloadAdvice, limits: NamespaceLimits) -> None:
+        """Raise Blocked where the cluster would not take the change; else spend its quota."""
+        self._refuse_other_qos(advice)
+        workload, spec = advice.workload, template_of(advice.workload).spec
+        old = effective_requests(with_settings(spec, advice.before))
+        new = effective_requests(with_settings(spec, advice.after))
+        _refuse_by_pod_limits(advice, limits, (old, new))
+        if new.cpu_millicores > old.cpu_millicores or new.memory_bytes > old.memory_bytes:
+            self._refuse_without_node(advice, spec, old, new)
+        pods = max(advice.pods, wanted_pods(workload))
+        raises = total_raise(advice.before.values(), advice.after.values(), pods)
+        namespace = workload.metadata.namespace
+        if quotas := self._quotas.refusing(namespace, raises):
+            raise Blocked(
+                WorkloadReason.QUOTA_REFUSES,
+                "it needs more than a quota of its namespace has left; raise the quota first",
+                quotas,
+            )
+        self._quotas.spend(namespace, raises)
+
+    def _refuse_other_qos(self, advice: WorkloadAdvice) -> None:
+        after = qos_class(advice.after.values())
+        if after is not advice.qos:
+            needs = "; ".join(
+                f"{one.container.name} needs {one.new.cpu.request}m CPU and"
+                f" {one.new.memory.request} bytes"
+                for one in advice.changes
+            )
+            raise Blocked(
+                WorkloadReason.WOULD_CHANGE_QOS_CLASS,
+                f"requests would make its pods {after} instead of {advice.qos} ({needs}); set them"
+                " by hand if that is wanted",
+            )
+
+    def _refuse_without_node(
+        self, advice: WorkloadAdvice, spec: PodSpec, old: PodRequests, new: PodRequests
+    ) -> None:
+        if isinstance(advice.workload, DaemonSet):
+            nodes = self._fit.nodes_without_room(
+                spec,
+                new.cpu_millicores - old.cpu_millicores,
+                new.memory_bytes - old.memory_bytes,
+            )
+            if nodes:
+                message = "it needs more than these nodes have free; make room there first"
+                raise Blocked(WorkloadReason.FITS_NO_NODE, message, nodes)
+        elif len(self._snapshot.nodes) and not self._fit.holds(spec, new):
+            raise Blocked(
+                WorkloadReason.FITS_NO_NODE,
+                f"its pods would need {new.cpu_millicores}m CPU and {new.memory_bytes} bytes, more"
+                " than any node has beside its DaemonSets; add larger nodes first",
+            )
+
+
+def _refuse_by_pod_limits(
+    advice: WorkloadAdvice, limits: NamespaceLimits, sums: tuple[PodRequests, PodRequests]
+) -> None:
+    """Raise Blocked where a LimitRange for whole pods forbids what it allowed before."""
+    old, new = sums
+    pairs = {
+        Resource.CPU: (old.cpu_millicores, new.cpu_millicores),
+        Resource.MEMORY: (old.memory_bytes, new.memory_bytes),
+    }
+    for resource, bounds in limits.pod.items():
+        before = _sums(advice.before.values(), resource)
+        after = _sums(advice.after.values(), resource)
+        was_allowed = bounds.allows(Pair(pairs[resource][0], before))
+        if was_allowed and not bounds.allows(Pair(pairs[resource][1], after)):
+            raise Blocked(
+                WorkloadReason.LIMIT_RANGE_FORBIDS,
+                f"a LimitRange for pods does not allow this sum of {resource}; change it first",
+            )
+
+
+def _sums(settings: Iterable[Setting], resource: Resource) -> int | None:
+    limits = [one.of(resource).limit for one in settings]
+    return None if None in limits else sum(one or 0 for one in limits)
+
+
+def wanted_pods(workload: Workload) -> int:
+    """How many pods the workload should have, where its spec tells."""
+    return int(getattr(workload.spec, "replicas", 0))
+
+
+def _kept(workload: Workload, container: str, outcome: Outcome) -> Skipped:
+    reason = outcome.reason or WorkloadReason.ALREADY_RIGHT
+    return skipped_of(workload, container, Blocked(reason, outcome.message, outcome.subjects))
