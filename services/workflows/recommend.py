@@ -19,9 +19,10 @@ from engines.contracts.market_rows import to_on_demand_rows, to_price_rows
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import CurrentState, compile_state, merge_documents
+from engines.planning import CombinedPlan
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
-from services.workflows.decide import decide, limits_of
+from services.workflows.decide import decide, decide_combined, limits_of
 from services.workflows.market_data import MarketData, load_market_data
 from services.workflows.open_cluster import decode_document, load_latest_document
 
@@ -57,15 +58,7 @@ def recommend(database: Database, question: Question, *, actor: Actor, at: datet
         cluster = clusters.get(reader, question.cluster_id)
         state = load_latest_document(reader, cluster)
     market = _market_document(_market(database, cluster, question))
-    request = DecisionRequest(
-        request_id=uuid4().hex,
-        cluster_id=cluster.id,
-        decision_type=question.decision_type,
-        now=question.as_of,
-        current_state=compile_state(_joined(state, market)),
-        requirements=question.requirements,
-        constraints=msgspec.structs.asdict(cluster.limits),
-    )
+    request = _request(cluster, question, _joined(state, market))
     response = decide(request)
     with database.transaction() as tx:
         market_digest = snapshots.save_document(tx, DocumentKind.MARKET, _encode(market), at=at)
@@ -81,6 +74,37 @@ def recommend(database: Database, question: Question, *, actor: Actor, at: datet
             triggered_by=actor.name,
         )
         return _record(tx, cluster, request, new)
+
+
+def combine_engines(
+    database: Database, cluster_id: str, snapshot_digest: str, *, as_of: datetime
+) -> CombinedPlan:
+    """All engines about a recorded state of a cluster as one plan, each by its defaults.
+
+    Nothing is logged: its stages are about states that do not exist yet, so what becomes of them
+    is asked again once the stage before was carried out. Raises as ``recommend`` does.
+    """
+    with database.reader() as reader:
+        cluster = clusters.get(reader, cluster_id)
+        state = decode_document(snapshots.load_document(reader, snapshot_digest))
+    question = Question(
+        cluster_id=cluster_id, decision_type=DecisionType.SPOT_OPTIMIZE, as_of=as_of
+    )
+    market = _market_document(_market(database, cluster, question))
+    return decide_combined(_request(cluster, question, _joined(state, market)), {})
+
+
+def _request(cluster: Cluster, question: Question, document: CurrentState) -> DecisionRequest:
+    """The question about a state, with the limits that the cluster has."""
+    return DecisionRequest(
+        request_id=uuid4().hex,
+        cluster_id=cluster.id,
+        decision_type=question.decision_type,
+        now=question.as_of,
+        current_state=compile_state(document),
+        requirements=question.requirements,
+        constraints=msgspec.structs.asdict(cluster.limits),
+    )
 
 
 def replay(database: Database, decision_id: int) -> Replay:

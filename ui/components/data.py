@@ -22,6 +22,7 @@ from services.workflows import (
     browse_safety,
     browse_system,
     market_coverage,
+    recommend,
 )
 from services.workflows.browse_system import Database, DataKind
 from ui import session
@@ -161,6 +162,13 @@ overview = cached(
     browse_overview.load_overview,
     DataKind.CLUSTERS,
     DataKind.DECISIONS,
+    DataKind.SPOT_PRICES,
+    DataKind.SPOT_ADVISOR,
+    DataKind.ON_DEMAND_PRICES,
+    DataKind.INSTANCE_TYPES,
+)
+combined_plan = cached(
+    recommend.combine_engines,
     DataKind.SPOT_PRICES,
     DataKind.SPOT_ADVISOR,
     DataKind.ON_DEMAND_PRICES,

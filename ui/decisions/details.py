@@ -6,7 +6,13 @@ import msgspec
 import streamlit as st
 
 from engines.contracts.plan import LaunchInstance, PlanStep, TerminateInstance, inverse_of
-from engines.contracts.results import DecisionResponse, DecisionStatus, Notice, Skipped
+from engines.contracts.results import (
+    DecisionResponse,
+    DecisionStatus,
+    DecisionType,
+    Notice,
+    Skipped,
+)
 from engines.contracts.state import DataSource
 from engines.contracts.verdict import SafetyLimits
 from services.errors import CloudOptimError
@@ -16,6 +22,7 @@ from ui.components import data, formatting, tables, wording
 from ui.components.cards import Card, Tone, show_cards, show_heading, show_problem
 from ui.components.formatting import plain
 from ui.components.verdict import show_distribution, show_verdict
+from ui.decisions.advice import show_advice, subject_name
 from ui.decisions.allocation import show_allocations
 from ui.decisions.pools import count_pools, show_pools
 
@@ -53,10 +60,10 @@ def show_decision(logged: LoggedDecision, *, key: str) -> None:
     _show_cards(response)
     _show_warnings(response.warnings)
     limits = msgspec.convert(dict(logged.constraints), SafetyLimits)
-    verdict, pools, plan, skipped, inputs = st.tabs(
+    verdict, advice, plan, skipped, inputs = st.tabs(
         [
             "Verdict",
-            f"Pools ({count_pools(response)})",
+            _advice_label(response),
             f"Plan ({len(response.execution_plan)} steps)",
             f"Skipped ({len(response.skipped)})",
             "Inputs and evidence",
@@ -65,15 +72,25 @@ def show_decision(logged: LoggedDecision, *, key: str) -> None:
     )
     with verdict:
         _show_safety(response, limits, key)
-    with pools:
-        show_pools(response, key=key)
+    with advice:
+        if response.decision_type is DecisionType.SPOT_OPTIMIZE:
+            show_pools(response, key=key)
+        else:
+            show_advice(response, key=key)
     with plan:
-        show_allocations(response, key=key)
+        if response.decision_type is DecisionType.SPOT_OPTIMIZE:
+            show_allocations(response, key=key)
         show_steps(response.execution_plan, key=key)
     with skipped:
         show_skipped(response.skipped, key=key)
     with inputs:
         _show_inputs(logged, key)
+
+
+def _advice_label(response: DecisionResponse) -> str:
+    if response.decision_type is DecisionType.SPOT_OPTIMIZE:
+        return f"Pools ({count_pools(response)})"
+    return f"Advice ({len(response.recommendations)})"
 
 
 def _show_identity(logged: LoggedDecision) -> None:
@@ -112,7 +129,9 @@ def _show_cards(response: DecisionResponse) -> None:
             Card(
                 label="Plan",
                 value=formatting.count_of(len(response.execution_plan), "step"),
-                note=f"launches {launched}, terminates {gone}",
+                note=f"launches {launched}, terminates {gone}"
+                if launched or gone
+                else f"{formatting.count_of(len(response.recommendations), 'recommendation')}",
                 source="nothing is executed by a dry run",
             ),
             Card(
@@ -271,7 +290,6 @@ def _kind(step: msgspec.Struct) -> str:
 
 def _subject(one: Skipped) -> str:
     subject = one.subject
-    if subject.instance_type:
+    if subject.instance_type and subject.kind == "Pool":
         return " / ".join(filter(None, (subject.instance_type, subject.availability_zone)))
-    parts = (subject.namespace, subject.name or subject.node or subject.instance_id)
-    return "/".join(filter(None, parts))
+    return subject_name(subject)

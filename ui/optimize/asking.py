@@ -1,34 +1,54 @@
-"""What the Spot optimizer is asked: the form of its parameters, and the dry run.
-
-The form starts from the engine's own defaults and sends only what differs from them. Parameters
-stand in the address, so a pasted link asks the same question.
-"""
+"""Which engine is asked, with which parameters, and the dry run."""
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
 from engines.contracts.results import DecisionType
-from engines.spot_optimizer import PARAMETERS
 from services.access import Actor
 from services.errors import CloudOptimError
 from services.workflows.browse_clusters import Cluster
+from services.workflows.decide import ENGINES
 from services.workflows.recommend import Question, recommend
 from ui import session
-from ui.components import data
+from ui.components import data, wording
 from ui.components.cards import show_problem
+from ui.optimize.combined import show_combined
+from ui.optimize.parameter_form import ask_parameters
+from ui.optimize.spot_form import ask_spot
 
-DEFAULTS = PARAMETERS()
-ARCHITECTURES = ("amd64", "arm64")
+COMBINED = "combined"
 
 
-def ask(cluster: Cluster, user: Actor) -> None:
+def choose_engine() -> str:
+    """The decision type that is asked for, or the combined plan of all engines."""
+    return str(
+        st.segmented_control(
+            "Engine",
+            [*ENGINES, COMBINED],
+            default=DecisionType.SPOT_OPTIMIZE,
+            required=True,
+            format_func=_engine_name,
+            key="optimize_engine",
+            bind="query-params",
+        )
+    )
+
+
+def ask(engine: str, cluster: Cluster, user: Actor) -> None:
     """The form and its button; a dry run writes the new decision into the address."""
+    if engine == COMBINED:
+        _ask_combined(cluster)
+        return
+    decision_type = DecisionType(engine)
     with st.container(border=True, key="optimize-form"):
-        requirements, as_of = _ask_main()
-        requirements |= _ask_more()
+        try:
+            requirements, as_of = _ask_parameters(decision_type)
+        except CloudOptimError as error:
+            show_problem(error)
+            return
         if st.button(
             "Dry run",
             type="primary",
@@ -36,181 +56,40 @@ def ask(cluster: Cluster, user: Actor) -> None:
             key="optimize-run",
             help="Decides and judges; nothing is changed anywhere.",
         ):
-            _run(cluster, requirements, as_of, user)
+            _run(cluster, decision_type, requirements, as_of, user)
 
 
-def _ask_main() -> tuple[dict[str, Any], datetime | None]:
-    """What most people set, and the moment; None and empty mean the engine's default."""
-    with st.container(horizontal=True, vertical_alignment="bottom", key="optimize-main"):
-        asked = _given(
-            allowed_families=tuple(
-                st.multiselect(
-                    "Instance families",
-                    _families(),
-                    key="optimize_families",
-                    bind="query-params",
-                    placeholder="All without GPU",
-                    width=300,
-                )
-            ),
-            architecture=st.selectbox(
-                "Architecture",
-                ARCHITECTURES,
-                index=None,
-                key="optimize_architecture",
-                bind="query-params",
-                placeholder="As most nodes",
-                width=150,
-            ),
-            required_vcpu=_amount("vCPU needed", "optimize_vcpu"),
-            required_memory_gib=_amount("Memory needed, GiB", "optimize_memory"),
-            headroom_percent=st.number_input(
-                "Headroom, %",
-                0.0,
-                100.0,
-                DEFAULTS.headroom_percent,
-                1.0,
-                format="%.0f",
-                key="optimize_headroom",
-                bind="query-params",
-                help="Room on top of what pods and DaemonSets ask for.",
-                width=120,
-            ),
-        )
-        return asked, _ask_moment()
+def _engine_name(engine: str) -> str:
+    return "Combined plan" if engine == COMBINED else wording.decision_type(engine)
 
 
-def _amount(label: str, key: str) -> float | None:
-    """A number that the engine works out by itself where it is left empty."""
-    return st.number_input(
-        label,
-        min_value=1.0,
-        value=None,
-        step=1.0,
-        format="%.0f",
-        key=key,
-        bind="query-params",
-        placeholder="Auto",
-        help="What the whole cluster must offer. Empty: the requests of its pods, the DaemonSets' "
-        "part on each node, and the headroom.",
-        width=150,
+def _ask_parameters(decision_type: DecisionType) -> tuple[dict[str, Any], datetime | None]:
+    if decision_type is DecisionType.SPOT_OPTIMIZE:
+        return ask_spot()
+    return ask_parameters(decision_type), None
+
+
+def _ask_combined(cluster: Cluster) -> None:
+    """All engines by their defaults. It takes a while, so it waits to be asked for."""
+    st.caption(
+        "All engines by their defaults, one after the other, each on the cluster as the one "
+        "before it would leave it. Nothing is counted twice, nothing is logged or changed."
     )
-
-
-def _ask_more() -> dict[str, Any]:
-    """What few people set."""
-    with st.expander("More parameters", key="optimize-more"):
-        first, second, third, fourth = st.columns(4, vertical_alignment="bottom")
-        region = first.selectbox(
-            "Region",
-            data.price_choices().regions,
-            index=None,
-            key="optimize_region",
-            bind="query-params",
-            placeholder="The cluster's own",
-        )
-        cost = second.number_input(
-            "Cost of an interruption, USD",
-            0.0,
-            value=DEFAULTS.interruption_cost,
-            step=0.1,
-            key="optimize_interruption_cost",
-            bind="query-params",
-            help="Added to prices by the probability of an interruption.",
-        )
-        least = third.number_input(
-            "Least saving of a plan, %",
-            0.0,
-            100.0,
-            DEFAULTS.min_plan_saving_percent,
-            1.0,
-            key="optimize_min_saving",
-            bind="query-params",
-            help="A plan that saves less is not worth its disruption.",
-        )
-        age = fourth.number_input(
-            "Oldest price, hours",
-            min_value=1.0,
-            value=DEFAULTS.max_price_age_hours,
-            step=1.0,
-            key="optimize_price_age",
-            bind="query-params",
-            placeholder="Any age",
-            help="Pools whose last price is older are skipped.",
-        )
-        types = first.number_input(
-            "Cheaper types for Spot to Spot",
-            0,
-            value=DEFAULTS.spot_to_spot_min_types,
-            key="optimize_spot_types",
-            bind="query-params",
-            help="A single Spot node moves to another pool only where so many types are cheaper.",
-        )
-        label = second.text_input(
-            "Never on Spot: label",
-            key="optimize_no_spot",
-            bind="query-params",
-            placeholder="tier=critical",
-            help="Pods with this label stay on on-demand capacity.",
-        )
-        managed = third.toggle(
-            "Replace managed nodes",
-            DEFAULTS.replace_managed_nodes,
-            key="optimize_managed",
-            bind="query-params",
-            help="Whether nodes of Karpenter or EKS Auto Mode may be replaced, too.",
-        )
-    return _given(
-        region=region,
-        interruption_cost=cost,
-        min_plan_saving_percent=least,
-        max_price_age_hours=age,
-        spot_to_spot_min_types=types,
-        no_spot_selector=_selector(label),
-        replace_managed_nodes=managed,
-    )
-
-
-def _ask_moment() -> datetime | None:
-    """The moment that is judged: now, or the end of an earlier day for which prices are known."""
-    day = st.date_input(
-        "Judge as of",
-        value=None,
-        max_value="today",
-        key="optimize_as_of",
-        bind="query-params",
-        width=150,
-        help="Empty: now. A day: its end (UTC), with the prices that were known then.",
-    )
-    return None if day is None else datetime.combine(day, time(23, 59, 59), session.UTC_ZONE)
-
-
-def _given(**asked: Any) -> dict[str, Any]:
-    """What differs from the engine's defaults."""
-    return {
-        name: value
-        for name, value in asked.items()
-        if value not in (None, (), {}) and value != getattr(DEFAULTS, name)
-    }
-
-
-def _selector(label: str | None) -> Mapping[str, str]:
-    """``tier=critical`` as a selector; text without a sign of equality asks for nothing."""
-    name, sign, value = (label or "").strip().partition("=")
-    return {name.strip(): value.strip()} if sign and name.strip() else {}
-
-
-def _families() -> list[str]:
-    return sorted({name.partition(".")[0] for name in data.price_choices().instance_types})
+    if st.toggle("Work it out", key="optimize_combined", bind="query-params"):
+        show_combined(cluster, as_of=session.now().replace(minute=0, second=0, microsecond=0))
 
 
 def _run(
-    cluster: Cluster, requirements: Mapping[str, Any], as_of: datetime | None, user: Actor
+    cluster: Cluster,
+    decision_type: DecisionType,
+    requirements: Mapping[str, Any],
+    as_of: datetime | None,
+    user: Actor,
 ) -> None:
     now = session.now()
     question = Question(
         cluster_id=cluster.id,
-        decision_type=DecisionType.SPOT_OPTIMIZE,
+        decision_type=decision_type,
         as_of=min(as_of or now, now),
         requirements=requirements,
     )
