@@ -11,11 +11,13 @@ import pytest
 from engines.contracts.requests import parse_request
 from engines.ghost_probe import find_ghosts
 from engines.spot_optimizer import recommend_spot_pools
+from engines.volume_cleanup import find_zombie_volumes
 
 HERE = Path(__file__).parent
 ENGINES = {
     "ghost_probe": find_ghosts,
     "spot_optimizer": recommend_spot_pools,
+    "volume_cleanup": find_zombie_volumes,
 }
 STORIES = sorted(path.parent for path in HERE.glob("*/*/request.json"))
 
