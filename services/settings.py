@@ -76,6 +76,27 @@ class Settings(BaseSettings):
     optimization_interval_minutes: int = Field(
         default=10, ge=1, le=1440, description="minutes between two optimisations of a cluster"
     )
+    bin_packing_enabled: bool = Field(
+        default=True, description="the scheduler runs the bin packing engine"
+    )
+    rightsizing_enabled: bool = Field(
+        default=True, description="the scheduler runs the rightsizing engine"
+    )
+    office_hours_enabled: bool = Field(
+        default=True, description="the scheduler runs the office hours engine"
+    )
+    ghost_probe_scanner_enabled: bool = Field(
+        default=True, description="the scheduler looks for ghost instances"
+    )
+    zombie_volume_cleanup_enabled: bool = Field(
+        default=True, description="the scheduler looks for unused volumes"
+    )
+    network_optimization_enabled: bool = Field(
+        default=True, description="the scheduler runs the network optimizer"
+    )
+    oom_remediation_enabled: bool = Field(
+        default=True, description="the scheduler runs the OOM remediation engine"
+    )
     encryption_key: str = Field(
         default="",
         description="Fernet keys for stored secrets, newest first, by commas; empty: the key file",
