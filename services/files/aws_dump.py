@@ -4,6 +4,7 @@ Whole output, several pages one after the other, or a plain list of items as ``-
 (Output of ``describe-instance-types`` is read by ``instance_types``.)
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,11 @@ A = TypeVar("A", bound=AwsStruct)
 
 REASON_REPEATED = "the item repeats another one exactly"
 
+AWS_PARTS_MARK = "cloudoptim/aws-parts"
+"""In the metadata of a List: the names of the describe outputs that stand beside its items."""
+
+_PARTS_INSIDE = re.compile(rb'"' + AWS_PARTS_MARK.encode() + rb'"\s*:\s*\[([^\]]*)\]')
+
 
 class _Output(NamedTuple):
     """One describe command: its name, the id of its items, and the lists that may hold them."""
@@ -31,6 +37,12 @@ class _Output(NamedTuple):
 _INSTANCES = _Output("aws ec2 describe-instances", "InstanceId", ("Reservations", "Instances"))
 _VOLUMES = _Output("aws ec2 describe-volumes", "VolumeId", ("Volumes",))
 _SNAPSHOTS = _Output("aws ec2 describe-snapshots", "SnapshotId", ("Snapshots",))
+
+
+def aws_parts_inside(source: SourceFile) -> tuple[str, ...]:
+    """Which outputs a snapshot of CloudOptim's own holds: "Reservations", "Volumes" ..."""
+    found = _PARTS_INSIDE.search(source.head())
+    return () if found is None else tuple(re.findall(r"\w+", found[1].decode(errors="replace")))
 
 
 def read_instances(source: SourceFile) -> FileReading[tuple[Instance, ...]]:

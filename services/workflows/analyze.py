@@ -18,7 +18,12 @@ from engines.contracts.verdict import SafetyLimits
 from engines.cost import ClusterSummary, summarise_cluster
 from engines.planning import CombinedPlan
 from services.errors import InvalidInputError
-from services.files.aws_dump import read_instances, read_volumes
+from services.files.aws_dump import (
+    aws_parts_inside,
+    read_instances,
+    read_snapshots,
+    read_volumes,
+)
 from services.files.instance_types import read_instance_types
 from services.files.kubernetes_dump import FROM_CONTENT, FROM_FILE_TIME, read_dump
 from services.files.on_demand import read_on_demand_prices
@@ -150,15 +155,13 @@ def read_state(
     source; no file may speak of times after ``today``."""
     dump = read_dump(files.dump)
     parts = _Parts(fields={}, sources=list(dump.sources or ()))
-    if files.instances:
-        parts.add(
-            "instances",
-            "instances",
-            files.instances,
-            read_instances(SourceFile.at(files.instances)),
-        )
-    if files.volumes:
-        parts.add("volumes", "volumes", files.volumes, read_volumes(SourceFile.at(files.volumes)))
+    inside = _aws_parts_of(files.dump)
+    if path := files.instances or inside.get("Reservations"):
+        parts.add("instances", "instances", path, read_instances(SourceFile.at(path)))
+    if path := files.volumes or inside.get("Volumes"):
+        parts.add("volumes", "volumes", path, read_volumes(SourceFile.at(path)))
+    if path := inside.get("Snapshots"):
+        parts.add("snapshots", "snapshots", path, read_snapshots(SourceFile.at(path)))
     if files.usage:
         usage = read_usage(SourceFile.at(files.usage))
         parts.add("usage", "usage", files.usage, usage, to_usage_rows(usage.data))
@@ -169,6 +172,16 @@ def read_state(
     return compile_state(
         msgspec.structs.replace(dump, **parts.fields, sources=tuple(parts.sources))
     )
+
+
+def _aws_parts_of(dump: Sequence[Path]) -> dict[str, Path]:
+    """What AWS told, by the name of its list, in those files that ``cli.py snapshot`` wrote."""
+    return {
+        part: path
+        for path in dump
+        if path.is_file()
+        for part in aws_parts_inside(SourceFile.at(path))
+    }
 
 
 @dataclass(slots=True)
