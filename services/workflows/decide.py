@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engines import ghost_probe, spot_optimizer
+from engines import ghost_probe, spot_optimizer, volume_cleanup
 from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
 from engines.contracts.verdict import (
@@ -39,7 +39,6 @@ class Engine(NamedTuple):
     """
 
     name: str
-    title: str
     parameters: type[msgspec.Struct]
     decide: Callable[[DecisionRequest], DecisionResponse]
     purpose: PlanPurpose = PlanPurpose.CHANGE
@@ -48,15 +47,18 @@ class Engine(NamedTuple):
 ENGINES: Mapping[DecisionType, Engine] = {
     DecisionType.SPOT_OPTIMIZE: Engine(
         name=spot_optimizer.NAME,
-        title="Spot optimizer",
         parameters=spot_optimizer.PARAMETERS,
         decide=spot_optimizer.recommend_spot_pools,
     ),
     DecisionType.GHOST_PROBE: Engine(
         name=ghost_probe.NAME,
-        title="Ghost probe",
         parameters=ghost_probe.PARAMETERS,
         decide=ghost_probe.find_ghosts,
+    ),
+    DecisionType.VOLUME_CLEANUP: Engine(
+        name=volume_cleanup.NAME,
+        parameters=volume_cleanup.PARAMETERS,
+        decide=volume_cleanup.find_zombie_volumes,
     ),
 }
 """The built-in engine of each decision type that this version has."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import streamlit as st
 
+from engines.contracts.pricing import HOURS_PER_MONTH
 from engines.planning import CombinedPlan
 from services.errors import CloudOptimError
 from services.workflows.browse_clusters import Cluster
@@ -102,10 +103,10 @@ def _show_cards(plan: CombinedPlan) -> None:
 
 def _show_costs(plan: CombinedPlan) -> None:
     names = ["Now", *(wording.decision_type(one.decision_type) for one in plan.stages)]
-    costs = [plan.now.current_cost_per_hour, *(one.cost_per_hour_after for one in plan.stages)]
-    show_heading("Cost an hour", "Now, and after each stage; USD")
+    hourly = [plan.now.current_cost_per_hour, *(one.cost_per_hour_after for one in plan.stages)]
+    show_heading("Cost a month", "Now, and after each stage; USD, 730 hours")
     st.plotly_chart(
-        charts.paired_bars(names, {"USD an hour": costs}),
+        charts.paired_bars(names, {"USD a month": [one * HOURS_PER_MONTH for one in hourly]}),
         key="optimize-combined-costs",
         config=charts.PLOT_CONFIG,
     )
