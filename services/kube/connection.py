@@ -20,7 +20,7 @@ from services.kube.access import (
     KubeAccess,
     RenewedToken,
 )
-from services.kube.errors import BrokenAnswerError, KubernetesError, OverloadedError
+from services.kube.errors import BrokenAnswerError, ExpiredError, KubernetesError, OverloadedError
 from services.kube.refusals import refusal
 from services.kube.tokens import RENEW_BEFORE, EksTokens, Issued, renewed, token_path, token_request
 from services.kube.transport import Answer, Request, Transport
@@ -147,9 +147,7 @@ class KubeConnection:
             try:
                 answer = self._send(request, attempt + 1)
             except KubernetesError as error:
-                if is_last or not error.is_retryable:
-                    raise
-                if not self._wait(error, attempt):
+                if is_last or not _may_pass(error) or not self._wait(error, attempt):
                     raise
             else:
                 return answer
@@ -196,6 +194,11 @@ class KubeConnection:
         self._credential = renewed(credential, issued)
         if self._on_renewed is not None:
             self._on_renewed(self._credential)
+
+
+def _may_pass(error: KubernetesError) -> bool:
+    """Whether the very same request may succeed soon. An expired list must be begun anew."""
+    return error.is_retryable and not isinstance(error, ExpiredError)
 
 
 def _eks_tokens(

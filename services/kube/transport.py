@@ -120,6 +120,8 @@ class Transport:
                 status, received, body = self._exchange(request, headers)
             except (HTTPError, RefusedPeerError, _TooLargeError, OSError) as error:
                 raise self._failure(error, deadline) from error
+            if deadline.is_over:  # cut among the headers it looks like a short, complete answer
+                raise self._too_slow()
         return Answer(status, received, body, sent_at, self._clock())
 
     def close(self) -> None:
@@ -174,12 +176,7 @@ class Transport:
         """What the client library's error means to a person."""
         is_late = isinstance(error, ConnectTimeoutError | ReadTimeoutError)
         if deadline.is_over or (is_late and not isinstance(error, NewConnectionError)):
-            return TooSlowError(
-                self.endpoint,
-                f"no complete answer within {self._timeout_seconds:g} s",
-                next_step="check the network on the way and the server's load, then try again; "
-                "K8S_API_TIMEOUT_SECONDS allows more time",
-            )
+            return self._too_slow()
         if isinstance(error, SSLError):
             return _tls_failure(self.endpoint, error)
         if isinstance(error, RefusedPeerError):
@@ -197,6 +194,14 @@ class Transport:
                 next_step="check that it is the API server's own address, not a proxy's",
             )
         return _connection_failure(self.endpoint, error)
+
+    def _too_slow(self) -> TooSlowError:
+        return TooSlowError(
+            self.endpoint,
+            f"no complete answer within {self._timeout_seconds:g} s",
+            next_step="check the network on the way and the server's load, then try again; "
+            "K8S_API_TIMEOUT_SECONDS allows more time",
+        )
 
 
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -97,9 +97,7 @@ def test_after_the_last_attempt_the_failure_is_told(cluster, connection, pauses)
 
 
 def test_the_server_may_ask_for_a_longer_pause(cluster, connection, pauses):
-    cluster.faults.set(
-        [Fault(path_prefix="/version", status=429, retry_after_seconds=7, times=1)]
-    )
+    cluster.faults.set([Fault(path_prefix="/version", status=429, retry_after_seconds=7, times=1)])
 
     connection.get("/version")
 
@@ -107,9 +105,7 @@ def test_the_server_may_ask_for_a_longer_pause(cluster, connection, pauses):
 
 
 def test_a_shorter_pause_than_ours_is_not_taken(cluster, connection, pauses):
-    cluster.faults.set(
-        [Fault(path_prefix="/version", status=429, retry_after_seconds=0, times=1)]
-    )
+    cluster.faults.set([Fault(path_prefix="/version", status=429, retry_after_seconds=0, times=1)])
 
     connection.get("/version")
 
@@ -117,9 +113,7 @@ def test_a_shorter_pause_than_ours_is_not_taken(cluster, connection, pauses):
 
 
 def test_a_pause_as_long_as_the_time_out_is_made(cluster, connection, pauses):
-    cluster.faults.set(
-        [Fault(path_prefix="/version", status=503, retry_after_seconds=10, times=1)]
-    )
+    cluster.faults.set([Fault(path_prefix="/version", status=503, retry_after_seconds=10, times=1)])
 
     connection.get("/version")
 
@@ -140,9 +134,12 @@ def test_a_pause_may_be_asked_for_as_a_time():
     past = "Wed, 21 Oct 2015 07:28:00 GMT"
     server = RawServer(answering(status="503 Busy", headers=(f"Retry-After: {past}",)))
 
-    with server, connected(server.url, attempts=1) as connection:
-        with pytest.raises(OverloadedError) as refused:
-            connection.get("/version")
+    with (
+        server,
+        connected(server.url, attempts=1) as connection,
+        pytest.raises(OverloadedError) as refused,
+    ):
+        connection.get("/version")
 
     assert refused.value.retry_after_seconds == 0
 
@@ -153,9 +150,12 @@ def test_a_pause_that_is_no_number_does_not_confuse(text):
         sending(f"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: {text}\r\n\r\n".encode())
     )
 
-    with server, connected(server.url, attempts=1) as connection:
-        with pytest.raises(OverloadedError):
-            connection.get("/version")
+    with (
+        server,
+        connected(server.url, attempts=1) as connection,
+        pytest.raises(OverloadedError),
+    ):
+        connection.get("/version")
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,16 @@ def test_what_asking_again_does_not_mend_is_not_asked_again(
     with pytest.raises(error):
         connection.get("/version")
 
-    assert cluster.faults.hits == (3 if error is ExpiredError else 1)
-    assert len(pauses) == cluster.faults.hits - 1
+    assert cluster.faults.hits == 1
+    assert pauses == []
 
 
 def test_a_wrong_token_is_refused_with_how_to_make_another(server):
-    with connected(server.url, BearerToken(token="wrong-secret")) as connection:
-        with pytest.raises(UnauthorizedError) as refused:
-            connection.get("/version")
+    with (
+        connected(server.url, BearerToken(token="wrong-secret")) as connection,
+        pytest.raises(UnauthorizedError) as refused,
+    ):
+        connection.get("/version")
 
     assert server.url in str(refused.value)
     assert "(GET /version: 401)" in str(refused.value)
@@ -205,9 +207,8 @@ def test_what_the_server_says_is_shortened_and_freed_of_our_token():
     body = b'{"kind":"Status","message":%s}' % repr(said).replace("'", '"').encode()
     server = RawServer(answering(body, status="403 Forbidden"))
 
-    with server, connected(server.url) as connection:
-        with pytest.raises(ForbiddenError) as refused:
-            connection.get("/version")
+    with server, connected(server.url) as connection, pytest.raises(ForbiddenError) as refused:
+        connection.get("/version")
 
     assert "***" in str(refused.value)
     assert "sandbox-admin" not in str(refused.value)
@@ -217,9 +218,12 @@ def test_what_the_server_says_is_shortened_and_freed_of_our_token():
 def test_an_html_page_of_a_proxy_is_not_quoted():
     server = RawServer(answering(b"<html>secret page</html>", status="502 Bad Gateway"))
 
-    with server, connected(server.url) as connection:
-        with pytest.raises(ServerFailedError) as refused:
-            connection.get("/version")
+    with (
+        server,
+        connected(server.url) as connection,
+        pytest.raises(ServerFailedError) as refused,
+    ):
+        connection.get("/version")
 
     assert "secret page" not in str(refused.value)
 
@@ -231,9 +235,13 @@ def test_a_redirect_is_not_followed_anywhere(status):
         answering(b"", status=status, headers=(f"Location: {elsewhere.url}/version",))
     )
 
-    with elsewhere, server, connected(server.url) as connection:
-        with pytest.raises(BadAnswerError, match="is redirected"):
-            connection.get("/version")
+    with (
+        elsewhere,
+        server,
+        connected(server.url) as connection,
+        pytest.raises(BadAnswerError, match="is redirected"),
+    ):
+        connection.get("/version")
 
     assert len(server.heads) == 1
     assert elsewhere.heads == []
@@ -243,24 +251,31 @@ def test_a_server_that_is_not_there_is_named():
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
 
-    with connected(f"http://127.0.0.1:{port}") as connection:
-        with pytest.raises(UnreachableError) as refused:
-            connection.get("/version")
+    with (
+        connected(f"http://127.0.0.1:{port}") as connection,
+        pytest.raises(UnreachableError) as refused,
+    ):
+        connection.get("/version")
 
     assert f"http://127.0.0.1:{port}: no connection: Connection refused" in str(refused.value)
     assert refused.value.is_retryable
 
 
 def test_a_name_that_does_not_resolve_is_named():
-    with connected("https://no-such-host.invalid", attempts=1) as connection:
-        with pytest.raises(UnreachableError, match="its name cannot be resolved"):
-            connection.get("/version")
+    with (
+        connected("https://no-such-host.invalid", attempts=1) as connection,
+        pytest.raises(UnreachableError, match="its name cannot be resolved"),
+    ):
+        connection.get("/version")
 
 
 def test_a_server_that_closes_at_once_is_told():
-    with RawServer(sending(b"")) as server, connected(server.url) as connection:
-        with pytest.raises(UnreachableError, match="closed before an answer came"):
-            connection.get("/version")
+    with (
+        RawServer(sending(b"")) as server,
+        connected(server.url) as connection,
+        pytest.raises(UnreachableError, match="closed before an answer came"),
+    ):
+        connection.get("/version")
 
     assert len(server.heads) == 3
 
@@ -282,9 +297,12 @@ def test_a_server_that_closes_at_once_is_told():
     ],
 )
 def test_an_answer_that_is_no_http_is_an_error_of_ours(raw):
-    with RawServer(sending(raw)) as server, connected(server.url, attempts=1) as connection:
-        with pytest.raises((UnreachableError, BrokenAnswerError)) as refused:
-            connection.get("/version")
+    with (
+        RawServer(sending(raw)) as server,
+        connected(server.url, attempts=1) as connection,
+        pytest.raises((UnreachableError, BrokenAnswerError)) as refused,
+    ):
+        connection.get("/version")
 
     assert server.url in str(refused.value)
 
@@ -296,9 +314,12 @@ def test_an_answer_beyond_all_measure_is_given_up(monkeypatch):
 
     with just, connected(just.url) as connection:
         assert len(connection.get("/version").body) == 1000
-    with more, connected(more.url, attempts=1) as connection:
-        with pytest.raises(BrokenAnswerError, match="is larger than"):
-            connection.get("/version")
+    with (
+        more,
+        connected(more.url, attempts=1) as connection,
+        pytest.raises(BrokenAnswerError, match="is larger than"),
+    ):
+        connection.get("/version")
 
 
 def test_a_name_that_leads_to_cloud_metadata_is_given_up_before_a_byte_is_sent(monkeypatch):
@@ -310,9 +331,12 @@ def test_a_name_that_leads_to_cloud_metadata_is_given_up_before_a_byte_is_sent(m
         endpoint=f"https://localhost:{server.port}", credential=BearerToken(token="t")
     )
 
-    with server, open_connection(access, KubeOptions()) as connection:
-        with pytest.raises(AddressRefusedError, match=r"its name leads to (127\.0\.0\.1|::1)"):
-            connection.get("/version")
+    with (
+        server,
+        open_connection(access, KubeOptions()) as connection,
+        pytest.raises(AddressRefusedError, match=r"its name leads to (127\.0\.0\.1|::1)"),
+    ):
+        connection.get("/version")
 
     assert server.heads == []
 
@@ -357,9 +381,11 @@ def test_the_server_sees_who_we_are_and_our_token():
 def test_a_slow_answer_is_given_up_after_the_time_out(cluster, server):
     cluster.faults.set([Fault(path_prefix="/version", delay_seconds=0.6)])
 
-    with connected(server.url, timeout_seconds=0.2, attempts=1) as connection:
-        with pytest.raises(TooSlowError, match=r"no complete answer within 0\.2 s"):
-            connection.get("/version")
+    with (
+        connected(server.url, timeout_seconds=0.2, attempts=1) as connection,
+        pytest.raises(TooSlowError, match=r"no complete answer within 0\.2 s"),
+    ):
+        connection.get("/version")
 
 
 def test_a_connection_shows_no_secret(connection):
