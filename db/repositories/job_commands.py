@@ -69,12 +69,16 @@ def claim(tx: Transaction, holder: str, *, at: datetime, limit: int = 20) -> tup
 
 
 def finish(
-    tx: Transaction, command_id: int, status: CommandStatus, *, at: datetime, error: str | None
-) -> None:
-    """Note what became of a command."""
+    tx: Transaction, command_id: int, *, claimed_by: str, error: str | None, at: datetime
+) -> bool:
+    """Note what became of a command (``error`` None: it is done); False: it is not theirs."""
     data_versions.bump(tx, DataKind.JOBS)
-    values = {"status": status, "finished_at": at, "error": error}
-    tx.connection.execute(update(Row).where(Row.id == command_id).values(values))
+    status = CommandStatus.DONE if error is None else CommandStatus.FAILED
+    theirs = update(Row).where(
+        Row.id == command_id, Row.status == CommandStatus.CLAIMED, Row.claimed_by == claimed_by
+    )
+    ended = tx.connection.execute(theirs.values(status=status, finished_at=at, error=error))
+    return ended.rowcount == 1
 
 
 def give_back_claims(tx: Transaction, *, but: str) -> int:

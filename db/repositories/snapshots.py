@@ -50,12 +50,20 @@ def load_document(reader: Reader, digest: str) -> bytes:
     return zlib.decompress(payload)
 
 
-def purge(tx: Transaction, *, unused_since: datetime) -> int:
-    """Delete documents last used before that time; how many.
+def purge(
+    tx: Transaction,
+    *,
+    unused_since: datetime,
+    decided_since: datetime | None = None,
+    kind: DocumentKind | None = None,
+    limit: int | None = None,
+) -> int:
+    """Delete documents (of a kind) last used before that time, at most ``limit``; how many.
 
-    The latest state of a cluster stays, and so does what a decision made since then refers to.
+    The latest state of a cluster stays, and so does what a decision made since ``decided_since``
+    (None: since ``unused_since``) refers to.
     """
-    recent = Decision.created_at >= unused_since
+    recent = Decision.created_at >= (decided_since or unused_since)
     needed = union(
         select(Cluster.latest_snapshot_digest).where(Cluster.latest_snapshot_digest.is_not(None)),
         select(Decision.cluster_snapshot_digest).where(
@@ -65,7 +73,14 @@ def purge(tx: Transaction, *, unused_since: datetime) -> int:
             recent, Decision.market_snapshot_digest.is_not(None)
         ),
     )
+    old = (
+        select(Snapshot.digest)
+        .where(Snapshot.last_used_at < unused_since, Snapshot.digest.not_in(needed))
+        .limit(limit)
+    )
+    if kind is not None:
+        old = old.where(Snapshot.kind == kind)
     deleted = tx.connection.execute(
-        delete(Snapshot).where(Snapshot.last_used_at < unused_since, Snapshot.digest.not_in(needed))
+        delete(Snapshot).where(Snapshot.digest.in_(old.scalar_subquery()))
     )
     return deleted.rowcount

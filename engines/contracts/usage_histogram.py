@@ -5,6 +5,8 @@ cores, each 5% wider than the one before, up to 1,000 cores), so figures can be 
 Bucket ``n`` begins at 0.01 x (1.05^n - 1) / 0.05 cores; what is beyond the last falls into it.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,10 +19,13 @@ Counts = NDArray[np.int64]
 _STORED = np.dtype([("bucket", "<u2"), ("count", "<u4")])
 
 
+@cache
 def bucket_starts() -> NDArray[np.float64]:
     """Where each bucket begins, in cores."""
     powers = RATIO ** np.arange(BUCKETS)
-    return np.asarray(FIRST_WIDTH_CORES * (powers - 1) / (RATIO - 1), np.float64)
+    starts = np.asarray(FIRST_WIDTH_CORES * (powers - 1) / (RATIO - 1), np.float64)
+    starts.flags.writeable = False  # shared by all callers
+    return starts
 
 
 def count_cores(cores: NDArray[np.float64]) -> Counts:

@@ -1,0 +1,67 @@
+"""The catalogue of jobs: what is done, how often, on what, and what it waits for.
+
+``docs/operations.md`` shows the same table; a test compares the two.
+"""
+
+from datetime import timedelta
+
+from db.job_records import JobScope
+from scheduler import tasks
+from scheduler.work import Daily, Every, JobSpec
+from services.settings import Settings
+
+
+def catalogue(settings: Settings) -> tuple[JobSpec, ...]:
+    """All jobs of this version, in the order in which screens list them."""
+    return (
+        JobSpec(
+            name="collect_state",
+            does="reads a cluster from Kubernetes and AWS, and keeps what its containers use",
+            scope=JobScope.CLUSTER,
+            timing=Every(interval=timedelta(seconds=60)),
+            timeout=timedelta(minutes=5),
+            run=tasks.collect,
+        ),
+        JobSpec(
+            name="optimise",
+            does="asks every engine that is switched on about a cluster; the answers are advice",
+            scope=JobScope.CLUSTER,
+            timing=Every(interval=timedelta(minutes=settings.optimization_interval_minutes)),
+            run=tasks.optimise,
+            waits_for=tasks.waits_for_optimisation,
+        ),
+        JobSpec(
+            name="summarise_metrics",
+            does="stores what a cluster costs and uses at this minute, and which nodes it has",
+            scope=JobScope.CLUSTER,
+            timing=Every(interval=timedelta(seconds=60)),
+            run=tasks.summarise,
+            waits_for=tasks.waits_for_summary,
+        ),
+        JobSpec(
+            name="refresh_spot_prices",
+            does="fetches what is new of the Spot prices of a customer's regions",
+            scope=JobScope.CUSTOMER,
+            timing=Every(interval=timedelta(hours=1)),
+            timeout=timedelta(minutes=30),
+            run=tasks.refresh_spot_prices,
+            waits_for=tasks.waits_for_region,
+        ),
+        JobSpec(
+            name="backfill_spot_prices",
+            does="fetches all 90 days of Spot prices that AWS keeps: at first, and to close gaps",
+            scope=JobScope.CUSTOMER,
+            timing=Every(interval=timedelta(days=90)),
+            timeout=timedelta(hours=6),
+            run=tasks.backfill_spot_prices,
+            waits_for=tasks.waits_for_region,
+        ),
+        JobSpec(
+            name="retain",
+            does="deletes what is older than it is kept for",
+            scope=JobScope.GLOBAL,
+            timing=Daily(hour=3),
+            timeout=timedelta(hours=2),
+            run=tasks.delete_old_rows,
+        ),
+    )

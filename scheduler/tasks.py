@@ -1,0 +1,134 @@
+"""What each job does: one workflow call, with its answer as facts for the record of the run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from db.records import ClusterSource
+from db.repositories import clusters
+from db.session import Database
+from scheduler.work import SCHEDULER, Facts, Work
+from services.aws.spot_prices import KEPT_BY_AWS
+from services.errors import CloudOptimError
+from services.workflows.collect_state import collect_state
+from services.workflows.fetch_spot_prices import PriceFetchProgress, fetch_spot_prices
+from services.workflows.optimise_clusters import missing_for_optimisation, optimise_cluster
+from services.workflows.record_usage import record_usage
+from services.workflows.remote_access import RemoteOpener
+from services.workflows.retain import retain
+from services.workflows.summarise_metrics import missing_for_summary, summarise_metrics
+
+
+class FetchFailedError(CloudOptimError):
+    """Some regions could not be fetched; what was read of them is stored."""
+
+
+def collect(work: Work) -> Facts:
+    """Read a cluster, and add what its containers use to their history."""
+    state = collect_state(
+        work.database,
+        work.target,
+        secrets=work.secrets,
+        settings=work.settings,
+        actor=SCHEDULER,
+        at=work.at,
+    )
+    usage = record_usage(work.database, work.target, at=work.at)
+    return {
+        "nodes": state.node_count,
+        "pods": state.pod_count,
+        "bytes_read": state.bytes_read,
+        "is_changed": state.is_changed,
+        "problems": len(state.problems),
+        "usage": msgspec.structs.asdict(usage),
+    }
+
+
+def optimise(work: Work) -> Facts:
+    """Ask the engines about a cluster."""
+    return optimise_cluster(
+        work.database, work.target, settings=work.settings, actor=SCHEDULER, at=work.at
+    )
+
+
+def summarise(work: Work) -> Facts:
+    """Store what a cluster costs and uses now."""
+    values = summarise_metrics(work.database, work.target, at=work.at)
+    return {str(kind): value for kind, value in values.items()}
+
+
+def refresh_spot_prices(work: Work) -> Facts:
+    """Fetch what is new of the Spot prices of a customer's regions."""
+    return _fetch(work, since=None)
+
+
+def backfill_spot_prices(work: Work) -> Facts:
+    """Fetch all that AWS keeps of the Spot prices of a customer's regions."""
+    return _fetch(work, since=work.at - KEPT_BY_AWS)
+
+
+def delete_old_rows(work: Work) -> Facts:
+    """Delete what is older than it is kept for."""
+    return retain(work.database, settings=work.settings, at=work.at, progress=work.report)
+
+
+def waits_for_optimisation(database: Database, cluster_id: str) -> str:
+    """A first state, and prices of its region."""
+    return missing_for_optimisation(database, cluster_id, at=datetime.now(UTC))
+
+
+def waits_for_summary(database: Database, cluster_id: str) -> str:
+    """A state that is not old."""
+    return missing_for_summary(database, cluster_id, at=datetime.now(UTC))
+
+
+def waits_for_region(database: Database, customer_id: str) -> str:
+    """A cluster that has told where it lies."""
+    return "" if regions_of(database, customer_id) else "a first state of a cluster"
+
+
+def regions_of(database: Database, customer_id: str | None = None) -> Sequence[str]:
+    """Where the clusters of a customer (None: of all) lie that are read through their API."""
+    with database.reader() as reader:
+        known = clusters.list_all(reader)
+    return sorted(
+        {
+            one.region
+            for one in known
+            if one.source is ClusterSource.API
+            and one.region is not None
+            and customer_id in (None, one.customer_id)
+        }
+    )
+
+
+def _fetch(work: Work, *, since: datetime | None) -> Facts:
+    regions = regions_of(work.database, work.target)
+    opener = RemoteOpener(work.database, work.secrets, work.settings)
+    with opener.account(work.target, regions[0]) as account:
+        fetched = fetch_spot_prices(
+            work.database,
+            account,
+            regions,
+            actor=SCHEDULER,
+            at=work.at,
+            since=since,
+            parallelism=work.settings.pricing_data_fetch_parallelism,
+            progress=lambda one: work.report(_share(one), {one.region: one.rows}),
+        )
+    if fetched.failed:
+        raise FetchFailedError(
+            "; ".join(f"{one.region}: {one.failure}" for one in fetched.failed),
+            next_step=fetched.failed[0].next_step,
+        )
+    return {
+        one.region: {"read": one.rows_read, "new": one.rows_new, "dropped": one.rows_dropped}
+        for one in fetched.regions
+    }
+
+
+def _share(progress: PriceFetchProgress) -> float:
+    """Of the window of one region; records come newest first."""
+    window = (progress.until - progress.since).total_seconds()
+    return (progress.until - progress.reached).total_seconds() / window if window else 1.0
