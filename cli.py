@@ -6,10 +6,13 @@ import sys
 import typer
 
 from commands import market
+from commands.clusters import clusters
+from commands.customers import customers
 from commands.database import database
 from commands.decide import analyze_command, decide_command, decision, decisions, schema_command
 from commands.health import health
 from commands.output import run
+from commands.snapshot import snapshot_command
 
 app = typer.Typer(
     help="CloudOptim cuts the AWS bill of Kubernetes clusters from outside, with proof.",
@@ -28,6 +31,11 @@ app.command("decide", epilog="Example: python cli.py decide spot_optimize < requ
     decide_command
 )
 app.command("schema", epilog="Example: python cli.py schema spot_optimize")(schema_command)
+app.add_typer(clusters, name="cluster")
+app.add_typer(customers, name="customer")
+app.command("snapshot", epilog="Example: python cli.py snapshot prod -o prod.json.gz")(
+    snapshot_command
+)
 app.add_typer(decisions, name="decisions")
 app.add_typer(decision, name="decision")
 app.add_typer(market.prices, name="prices")

@@ -2,43 +2,32 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from db.records import Cluster
+from db.records import Cluster, ClusterSource, ClusterStatus
 from db.repositories import clusters
 from db.session import Database
-from engines.contracts.pricing import to_usd
 from engines.contracts.results import Skipped
 from engines.contracts.state import ClusterState, DataSource, compile_state
-from engines.cost import ClusterSummary, node_cost_per_hour, summarise_cluster
+from engines.cost import ClusterSummary, summarise_cluster
+from services.errors import InvalidInputError, NotFoundError
 from services.workflows.market_data import load_market_data
+from services.workflows.node_rows import (
+    NodeRow,
+    node_rows,
+    requests_by_node,
+    share,
+    use_by_node,
+)
 from services.workflows.open_cluster import load_latest_document
 
-__all__ = ["Cluster", "ClusterSummary"]
+__all__ = ["Cluster", "ClusterSource", "ClusterStatus", "ClusterSummary", "Database", "NodeRow"]
 
-Integers = NDArray[np.int64]
+NOT_KNOWN = "not known"
 _GIB = 1 << 30
-
-
-class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One node. Shares are requests of its pods against its allocatable; None: not known."""
-
-    name: str
-    instance_type: str | None
-    zone: str | None
-    capacity_type: str | None
-    is_ready: bool
-    is_schedulable: bool
-    pods: int
-    cpu_share: float | None
-    memory_share: float | None
-    usd_per_hour: Decimal | None
 
 
 class NamespaceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +46,9 @@ class ClusterView(msgspec.Struct, frozen=True, kw_only=True):
     summary: ClusterSummary
     cpu_share: float | None  # requests of all pods against all allocatable
     memory_share: float | None
-    zones: Mapping[str, int]  # nodes by zone
+    cpu_use_share: float | None  # measured use of the nodes that were measured
+    memory_use_share: float | None
+    zones: Mapping[str, Mapping[str, int]]  # nodes by zone and capacity type
     capacity_types: Mapping[str, int]  # nodes by capacity type
     nodes: tuple[NodeRow, ...]
     namespaces: tuple[NamespaceRow, ...]
@@ -69,6 +60,27 @@ def load_clusters(database: Database) -> tuple[Cluster, ...]:
     """All clusters that are not archived, by name."""
     with database.reader() as reader:
         return clusters.list_all(reader)
+
+
+def find_cluster(database: Database, name: str) -> Cluster:
+    """The cluster of that id or name. Raises NotFoundError; an error names all where several
+    customers have one of that name."""
+    known = load_clusters(database)
+    found = [one for one in known if one.id == name] or [one for one in known if one.name == name]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFoundError(
+            f"no cluster is called {name!r}",
+            next_step=f"choose one of {', '.join(one.name for one in known)}"
+            if known
+            else "register one with cluster add",
+        )
+    raise InvalidInputError(
+        f"cluster {name!r}",
+        "is the name of several customers' clusters",
+        next_step="give the id: " + ", ".join(one.id for one in found),
+    )
 
 
 def load_cluster_view(database: Database, cluster_id: str, *, at: datetime) -> ClusterView:
@@ -94,64 +106,31 @@ def _view(
     cluster: Cluster, state: ClusterState, sources: tuple[DataSource, ...], at: datetime
 ) -> ClusterView:
     nodes = state.cluster.nodes
-    use = _use(state)
+    cpu, memory = nodes.allocatable_cpu_millicores, nodes.allocatable_memory_bytes
+    _, requests = requests_by_node(state)
+    use = use_by_node(state)
     return ClusterView(
         cluster=cluster,
         summary=summarise_cluster(state, at),
-        cpu_share=_share(use.cpu_millicores, nodes.allocatable_cpu_millicores),
-        memory_share=_share(use.memory_bytes, nodes.allocatable_memory_bytes),
-        zones=_counted(nodes.zones),
+        cpu_share=share(requests.cpu_millicores, cpu),
+        memory_share=share(requests.memory_bytes, memory),
+        cpu_use_share=share(use.cpu_millicores, cpu),
+        memory_use_share=share(use.memory_bytes, memory),
+        zones=_zones(state),
         capacity_types=_counted(nodes.capacity_types),
-        nodes=_node_rows(state, use, at),
+        nodes=node_rows(state, at),
         namespaces=_namespaces(state),
         problems=state.problems,
         sources=sources,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """What the running pods of each node ask for, in the order of the node table."""
-
-    pods: Integers
-    cpu_millicores: Integers
-    memory_bytes: Integers
-
-
-def _use(state: ClusterState) -> _Use:
-    pods = state.cluster.pods
-    rows = np.flatnonzero(~pods.is_finished & (pods.node >= 0))
-
-    def total(amounts: Integers) -> Integers:
-        sums = np.zeros(len(state.cluster.nodes), np.int64)
-        np.add.at(sums, pods.node[rows], amounts[rows])
-        return sums
-
-    return _Use(
-        pods=total(np.ones(len(pods), np.int64)),
-        cpu_millicores=total(pods.request_cpu_millicores),
-        memory_bytes=total(pods.request_memory_bytes),
-    )
-
-
-def _node_rows(state: ClusterState, use: _Use, at: datetime) -> tuple[NodeRow, ...]:
+def _zones(state: ClusterState) -> dict[str, dict[str, int]]:
     nodes = state.cluster.nodes
-    costs = node_cost_per_hour(state, at)
-    return tuple(
-        NodeRow(
-            name=name,
-            instance_type=nodes.instance_types[row],
-            zone=nodes.zones[row],
-            capacity_type=nodes.capacity_types[row],
-            is_ready=bool(nodes.ready[row]),
-            is_schedulable=bool(nodes.schedulable[row]),
-            pods=int(use.pods[row]),
-            cpu_share=_share(use.cpu_millicores[row], nodes.allocatable_cpu_millicores[row]),
-            memory_share=_share(use.memory_bytes[row], nodes.allocatable_memory_bytes[row]),
-            usd_per_hour=None if costs[row] < 0 else to_usd(int(costs[row])),
-        )
-        for row, name in enumerate(nodes.names)
-    )
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for zone, capacity_type in zip(nodes.zones, nodes.capacity_types, strict=True):
+        found[str(zone or NOT_KNOWN)][str(capacity_type or NOT_KNOWN)] += 1
+    return {zone: dict(sorted(found[zone].items())) for zone in sorted(found)}
 
 
 def _namespaces(state: ClusterState) -> tuple[NamespaceRow, ...]:
@@ -179,10 +158,4 @@ def _namespaces(state: ClusterState) -> tuple[NamespaceRow, ...]:
 
 
 def _counted(values: Iterable[str | None]) -> dict[str, int]:
-    return dict(sorted(Counter(str(value or "not known") for value in values).items()))
-
-
-def _share(part: Integers | np.int64, whole: Integers | np.int64) -> float | None:
-    """Sum against sum; None where there is nothing to share."""
-    total = int(np.sum(whole))
-    return int(np.sum(part)) / total if total else None
+    return dict(sorted(Counter(str(value or NOT_KNOWN) for value in values).items()))

@@ -29,6 +29,7 @@ from services.workflows.open_cluster import check_cluster_name, free_cluster_id
 from services.workflows.register_customer import check_region
 
 __all__ = [
+    "LOCAL_CUSTOMER",
     "BearerToken",
     "Cluster",
     "ClusterChange",
@@ -43,6 +44,9 @@ __all__ = [
     "seal_credential",
 ]
 
+LOCAL_CUSTOMER = customers.LOCAL_ID
+"""Who owns clusters of which no customer was named: AWS is asked with this machine's settings."""
+
 _LONGEST_TAG = 128  # of the key of an AWS tag
 _encode = msgspec.json.Encoder().encode
 
@@ -56,7 +60,7 @@ class NewCluster(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     access: KubeAccess
-    customer_id: str = customers.LOCAL_ID
+    customer_id: str = LOCAL_CUSTOMER
     region: str | None = None
     cluster_tag: str | None = None
     launch: LaunchSettings = LaunchSettings()

@@ -74,7 +74,10 @@ def show_cluster(cluster: Cluster) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         show_heading("Zones", "Nodes in each availability zone")
-        _show_counts(view.zones, key="clusters-zones")
+        _show_counts(
+            {zone: sum(counts.values()) for zone, counts in view.zones.items()},
+            key="clusters-zones",
+        )
     with right:
         show_heading("Capacity types", "How the nodes are bought")
         _show_counts(view.capacity_types, key="clusters-capacity")

@@ -81,7 +81,7 @@ def test_a_cluster_adds_up(database):
     assert view.summary.current_cost_per_hour == Decimal("0.4")
     assert view.summary.current_cost_per_month == Decimal("292")
     assert view.cpu_share == 0.125
-    assert view.zones == {"us-east-1a": 1, "us-east-1b": 1}
+    assert view.zones == {"us-east-1a": {"on-demand": 1}, "us-east-1b": {"on-demand": 1}}
     assert view.capacity_types == {"on-demand": 2}
 
 
