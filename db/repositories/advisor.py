@@ -62,6 +62,14 @@ def save_rates(
     return Stored(new=len(ordered), known=0)
 
 
+def note_still_published(tx: Transaction, *, at: datetime) -> None:
+    """Note that the newest edition was seen, unchanged, at ``at``."""
+    newest = _newest_id_and_digest(tx, at)
+    if newest is not None:
+        data_versions.bump(tx, DataKind.SPOT_ADVISOR)
+        _seen_again(tx, newest[0], at)
+
+
 def load_rates(
     reader: Reader,
     *,

@@ -38,10 +38,14 @@ class UnfinishedWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileEdition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The edition of a public file that was stored last, as HTTP names it; empty: it did not."""
+    """The edition of a public file that was stored last, as HTTP names it; empty: it did not.
+
+    ``published_at`` is the time under which its content is stored, where that has one.
+    """
 
     etag: str = ""
     last_modified: str = ""
+    published_at: datetime | None = None
 
 
 def load_prices(reader: Reader, region: str, products: Sequence[str]) -> PriceFetchState:

@@ -110,7 +110,7 @@ class AwsAccount:
             except AwsError as error:
                 if not error.is_retryable or attempt == self.options.attempts:
                     raise
-            self.options.pause(self._wait_seconds(attempt))
+            self.options.pause(wait_seconds(self.options, attempt))
         raise AssertionError("the last attempt returns or raises")
 
     def pages(
@@ -252,10 +252,11 @@ class AwsAccount:
                 self._clients = {}
                 self._session = self._open_session()
 
-    def _wait_seconds(self, attempt: int) -> float:
-        """Longer from attempt to attempt, and by chance up to half shorter: not all at once."""
-        longest = FIRST_WAIT_SECONDS * self.options.backoff_factor ** (attempt - 1)
-        return min(longest, LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1.0)
+
+def wait_seconds(options: AwsOptions, attempt: int) -> float:
+    """The pause after an attempt: longer each time, and by chance up to half shorter."""
+    longest = FIRST_WAIT_SECONDS * options.backoff_factor ** (attempt - 1)
+    return min(longest, LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1.0)
 
 
 class _RoleProvider(CredentialProvider):  # type: ignore[misc]  # botocore carries no types

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from engines.contracts.errors import InvalidInputError
+from services.files.price_list import is_price_list
 from services.files.source import SourceFile, looks_like_json
 from services.files.table import csv_header, shown
 
@@ -42,7 +43,10 @@ _RULES: tuple[tuple[MarketKind, frozenset[str]], ...] = (
 
 def recognise(source: SourceFile) -> MarketKind:
     """The kind of a file; raises ``InvalidInputError`` for one that is none of them."""
-    is_json = looks_like_json(source.head())
+    head = source.head()
+    if is_price_list(head):
+        return MarketKind.ON_DEMAND_PRICES
+    is_json = looks_like_json(head)
     names = _json_keys(source) if is_json else csv_header(source)
     found = frozenset(name.strip().casefold() for name in names)
     for kind, wanted in _RULES:

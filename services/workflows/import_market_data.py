@@ -24,6 +24,7 @@ from services.files.bundled_catalogue import CATALOGUE_REGION
 from services.files.instance_types import read_instance_types
 from services.files.on_demand import read_on_demand_prices
 from services.files.price_band import OnDemandByType, bundled_on_demand
+from services.files.price_list import is_price_list, read_price_list
 from services.files.reading import FileReading
 from services.files.recognise import MarketKind, recognise
 from services.files.source import SourceFile
@@ -145,7 +146,8 @@ def _import_spot_prices(job: "_Import") -> ImportReport:
 
 def _import_on_demand(job: "_Import") -> ImportReport:
     def read() -> FileReading[tuple[OnDemandPrice, ...]]:
-        return read_on_demand_prices(
+        is_aws = is_price_list(job.source.head())
+        return (read_price_list if is_aws else read_on_demand_prices)(
             job.source,
             now=job.started_at,
             on_demand=job.known_on_demand(),
@@ -191,6 +193,12 @@ def known_moment(reading: FileReading[T]) -> datetime:
     if reading.as_of is None:
         raise ValueError("a reading must be dated before it is stored")
     return reading.as_of
+
+
+def known_on_demand(database: Database, at: datetime) -> OnDemandByType:
+    """On-demand prices that judge whether a price can be true: stored ones, then bundled."""
+    with database.reader() as reader:
+        return {**bundled_on_demand(), **_stored_on_demand(reader, at)}
 
 
 class _Import:
@@ -241,9 +249,8 @@ class _Import:
         self._report(ImportStage.READING, rows)
 
     def known_on_demand(self) -> OnDemandByType:
-        """On-demand prices that judge whether a price can be true: stored ones, then bundled."""
-        with self._database.reader() as reader:
-            return {**bundled_on_demand(), **_stored_on_demand(reader, self.started_at)}
+        """On-demand prices that judge whether a price can be true."""
+        return known_on_demand(self._database, self.started_at)
 
     def dated(self, reading: FileReading[T], as_of: datetime | None) -> FileReading[T]:
         """The reading with the time its data were true, and a warning where that is a guess."""
