@@ -5,9 +5,12 @@ near that of EC2's families (c, m and r differ by memory alone). The weights onl
 they never make one.
 """
 
+from decimal import Decimal
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.contracts.pricing import HOURS_PER_MONTH, to_usd
 from engines.contracts.snapshot import ClusterSnapshot
 
 WEIGHT_OF_MILLICORE = 31.611e-6
@@ -19,6 +22,12 @@ Rates = NDArray[np.float64]
 def weight(cpu_millicores: float, memory_bytes: float) -> float:
     """How much an amount of CPU and memory weighs; negative amounts weigh negative."""
     return cpu_millicores * WEIGHT_OF_MILLICORE + memory_bytes * WEIGHT_OF_BYTE
+
+
+def usd_per_month(cpu_millicores: int, memory_bytes: int, rate: float) -> Decimal:
+    """What an amount of each pod is worth per month, at the rate of its workload."""
+    micro_usd_per_hour = weight(cpu_millicores, memory_bytes) * rate
+    return to_usd(round(micro_usd_per_hour * int(HOURS_PER_MONTH)))
 
 
 def workload_rates(snapshot: ClusterSnapshot, micro_usd_per_hour: NDArray[np.int64]) -> Rates:

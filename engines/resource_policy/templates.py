@@ -9,6 +9,7 @@ from engines.contracts.kubernetes import (
     Deployment,
     HorizontalPodAutoscaler,
     Job,
+    ReplicaSet,
     StatefulSet,
     Workload,
 )
@@ -98,6 +99,24 @@ def _risk_of_share(at_once: IntOrPercent | None, replicas: int) -> RolloutRisk |
     else:
         is_more_than_half = text.isdigit() and 2 * int(text) > replicas
     return RolloutRisk.MORE_THAN_HALF_AT_ONCE if is_more_than_half else None
+
+
+def is_rolled_out_by_hand(workload: Workload) -> bool:
+    """Whether a changed template reaches running pods only when somebody lets it: paused
+    Deployments, updates on delete, ordinals below a partition, ReplicaSets of their own."""
+    match workload:
+        case Deployment():
+            return workload.spec.paused
+        case StatefulSet():
+            update = workload.spec.update_strategy
+            partition = update.rolling_update.partition if update.rolling_update else None
+            return update.type == "OnDelete" or bool(partition)
+        case DaemonSet():
+            return workload.spec.update_strategy.type == "OnDelete"
+        case ReplicaSet():
+            return True
+        case _:
+            return False
 
 
 def scaled_on(

@@ -21,7 +21,7 @@ from engines.rightsizing.containers import millicores, rounded
 from engines.rightsizing.histories import ContainerHistory, Histories, History
 from engines.rightsizing.savings import Saving
 from engines.rightsizing.untouched import subject_of
-from engines.rightsizing.workloads import Change, WorkloadAdvice
+from engines.rightsizing.workloads import ContainerChange, WorkloadAdvice
 
 ACTION = "resize_container"
 
@@ -38,7 +38,7 @@ def workload_recommendations(
 ) -> Iterator[Recommendation]:
     """One recommendation for each container that changes."""
     for advice, savings in priced:
-        for change, saving in zip(advice.changes, savings, strict=True):
+        for change, saving in zip(advice.containers, savings, strict=True):
             name = change.container.name
             history = histories.of(advice.row, name)
             yield Recommendation(
@@ -52,7 +52,7 @@ def workload_recommendations(
             )
 
 
-def _sentence(change: Change, advice: WorkloadAdvice, history: ContainerHistory) -> str:
+def _sentence(change: ContainerChange, advice: WorkloadAdvice, history: ContainerHistory) -> str:
     parts = []
     if change.proposal.cpu.pair is not None:
         parts.append(
@@ -65,7 +65,7 @@ def _sentence(change: Change, advice: WorkloadAdvice, history: ContainerHistory)
             f"memory request {_mib(change.written.memory.request)} ->"
             f" {_mib(change.new.memory.request)} (peak {_mib(rounded(history.memory.peak))})"
         )
-    return f"{'; '.join(parts)}; {advice.pods} pods run now"
+    return f"{'; '.join(parts)}; {advice.change.pods} pods run now"
 
 
 def _amount(amount: int | None, unit: str) -> str:
@@ -77,14 +77,14 @@ def _mib(size: int | None) -> str:
 
 
 def _evidence(
-    change: Change, advice: WorkloadAdvice, saving: Saving, history: ContainerHistory
+    change: ContainerChange, advice: WorkloadAdvice, saving: Saving, history: ContainerHistory
 ) -> dict[str, Json]:
     owner = managed_by(advice.workload)
     return {
         "basis": "usage",
         "cpu": _history(history.cpu, millicores, "millicores"),
         "memory": _history(history.memory, rounded, "bytes"),
-        "in_force": as_json(advice.before[change.container.name]),
+        "in_force": as_json(advice.change.before[change.container.name]),
         "kept": {
             resource: outcome.reason
             for resource, outcome in (
@@ -94,7 +94,7 @@ def _evidence(
             if outcome.reason is not None
         },
         "qos_class": advice.qos,
-        "pods": advice.pods,
+        "pods": advice.change.pods,
         "freed_of_each_pod": {
             "cpu_millicores": saving.cpu_millicores,
             "memory_bytes": saving.memory_bytes,
@@ -131,9 +131,9 @@ def workload_steps(priced: Sequence[PricedAdvice]) -> Iterator[PlanStep]:
                 kind=advice.workload.kind, namespace=metadata.namespace, name=metadata.name
             ),
             resources=tuple(
-                step_resources(one.container, one.written, one.new) for one in advice.changes
+                step_resources(one.container, one.written, one.new) for one in advice.containers
             ),
-            previous=tuple(resources_as_written(one.container) for one in advice.changes),
+            previous=tuple(resources_as_written(one.container) for one in advice.containers),
         )
     if ours:
         namespaces = sorted({one.workload.metadata.namespace for one in ours})

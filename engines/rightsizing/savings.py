@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contracts.effective_requests import effective_requests
-from engines.contracts.kubernetes import template_of
 from engines.contracts.pricing import HOURS_PER_MONTH, to_usd
 from engines.contracts.results import Json
 from engines.contracts.snapshot import ClusterSnapshot
-from engines.resource_policy.request_value import Rates, weight
-from engines.resource_policy.settings import Setting, with_settings
+from engines.resource_policy.acceptance import freed_of_each_pod
+from engines.resource_policy.request_value import Rates, usd_per_month
 from engines.rightsizing.workloads import WorkloadAdvice
 
 
@@ -26,26 +24,12 @@ class Saving(NamedTuple):
 
 
 def savings_of(advice: WorkloadAdvice, rates: Rates) -> tuple[Saving, ...]:
-    """The saving of each change, in their order; together they are that of the whole patch.
-
-    Measured in **effective** pod requests with the changes applied one after the other, so that
-    shrinking a container below a larger init container frees nothing.
-    """
-    spec = template_of(advice.workload).spec
-    settings: dict[str, Setting] = dict(advice.before)
-    held = effective_requests(with_settings(spec, settings))
-    savings: list[Saving] = []
-    for change in advice.changes:
-        name = change.container.name
-        settings[name] = advice.after[name]
-        left = effective_requests(with_settings(spec, settings))
-        freed_cpu = held.cpu_millicores - left.cpu_millicores
-        freed_memory = held.memory_bytes - left.memory_bytes
-        micro_usd = weight(freed_cpu, freed_memory) * float(rates[advice.row])
-        usd = to_usd(round(micro_usd * int(HOURS_PER_MONTH)))
-        savings.append(Saving(freed_cpu, freed_memory, usd))
-        held = left
-    return tuple(savings)
+    """The saving of each container's change, in their order; together that of the whole patch."""
+    names = [one.container.name for one in advice.containers]
+    return tuple(
+        Saving(cpu, memory, usd_per_month(cpu, memory, float(rates[advice.row])))
+        for cpu, memory in freed_of_each_pod(advice.change, names)
+    )
 
 
 def freed_evidence(
@@ -62,8 +46,12 @@ def freed_evidence(
     runs = (pods.node >= 0) & ~pods.is_finished
     cpu = int(pods.request_cpu_millicores[runs].sum())
     memory = int(pods.request_memory_bytes[runs].sum())
-    freed_cpu = sum(one.cpu_millicores * advice.pods for advice, some in freed for one in some)
-    freed_memory = sum(one.memory_bytes * advice.pods for advice, some in freed for one in some)
+    freed_cpu = sum(
+        one.cpu_millicores * advice.change.pods for advice, some in freed for one in some
+    )
+    freed_memory = sum(
+        one.memory_bytes * advice.change.pods for advice, some in freed for one in some
+    )
 
     def nodes_needed(cpu_millicores: int, memory_bytes: int) -> int:
         totals = (

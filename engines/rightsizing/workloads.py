@@ -1,36 +1,28 @@
 """The workloads of a cluster: for each container a change, or the reason why it stays."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from engines.contracts.effective_requests import PodRequests, effective_requests
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.kubernetes import (
     Container,
-    DaemonSet,
     Pod,
-    PodSpec,
     Workload,
     template_of,
 )
 from engines.contracts.results import Skipped
 from engines.contracts.snapshot import ClusterSnapshot
+from engines.resource_policy.acceptance import Acceptance, ResourceChange
 from engines.resource_policy.attribution import is_topmost
-from engines.resource_policy.limit_ranges import LimitBook, NamespaceLimits
-from engines.resource_policy.node_fit import NodeFit
-from engines.resource_policy.quotas import QuotaLedger, total_raise
 from engines.resource_policy.settings import (
-    Pair,
     QosClass,
-    Resource,
     Setting,
     containers_of,
     in_force,
     qos_class,
     setting_of,
-    with_settings,
 )
 from engines.resource_policy.templates import scaled_on
 from engines.rightsizing.containers import Outcome, Proposal, Situation, propose
@@ -50,7 +42,7 @@ from engines.rightsizing.untouched import (
 )
 
 
-class Change(NamedTuple):
+class ContainerChange(NamedTuple):
     """A new setting for one container; ``written`` is what its template says now."""
 
     container: Container
@@ -61,18 +53,17 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadAdvice:
-    """The changes of one workload, those of its containers in the order of their names.
-
-    ``before`` and ``after`` are the settings in force of all containers of the template.
-    """
+    """The changes of one workload (by its row), those of its containers in the order of names."""
 
     row: int
-    workload: Workload
-    changes: tuple[Change, ...]
-    before: Mapping[str, Setting]
-    after: Mapping[str, Setting]
-    pods: int  # that run now
+    change: ResourceChange
+    containers: tuple[ContainerChange, ...]
     qos: QosClass
+
+    @property
+    def workload(self) -> Workload:
+        """The workload."""
+        return self.change.workload
 
 
 class Findings(NamedTuple):
@@ -114,9 +105,7 @@ class _Judge:
         self._snapshot = snapshot
         self._histories = histories
         self._parameters = parameters
-        self._limits = LimitBook(snapshot.limit_ranges)
-        self._quotas = QuotaLedger(snapshot.resource_quotas)
-        self._fit = NodeFit(snapshot)
+        self._acceptance = Acceptance(snapshot)
         self._floors = {
             (one.namespace, one.kind, one.name, one.container): one.bytes
             for one in sorted(parameters.memory_floors, key=lambda one: one.bytes)
@@ -144,11 +133,11 @@ class _Judge:
         spec = template_of(workload).spec
         pods = self._running_pods(row)
         specs = distinct_specs(pods)
-        limits = self._limits.of(workload.metadata.namespace)
+        limits = self._acceptance.limits.of(workload.metadata.namespace)
         written = {one.name: setting_of(one) for one in containers_of(spec)}
         before = {name: in_force(one, limits.defaults) for name, one in written.items()}
         skipped: list[Skipped] = [*injected(workload, specs)]
-        changes: list[Change] = []
+        changes: list[ContainerChange] = []
         for container in sorted(containers_of(spec), key=lambda one: one.name):
             why = untouchable(container, spec, before, specs)
             if why is not None:
@@ -158,27 +147,21 @@ class _Judge:
             skipped += (_kept(workload, container.name, one) for one in proposal.kept)
             if proposal.is_change:
                 new = proposal.applied_to(written[container.name])
-                changes.append(Change(container, written[container.name], new, proposal))
+                changes.append(ContainerChange(container, written[container.name], new, proposal))
         if not changes:
             return None, skipped
         news = {one.container.name: in_force(one.new, limits.defaults) for one in changes}
-        advice = WorkloadAdvice(
-            row=row,
-            workload=workload,
-            changes=tuple(changes),
-            before=before,
-            after={**before, **news},
-            pods=len(pods),
-            qos=qos_class(before.values()),
+        change = ResourceChange(
+            workload=workload, before=before, after={**before, **news}, pods=len(pods)
         )
-        try:
-            self._refuse_unfit(advice, limits)
-        except Blocked as why:
+        if objection := self._acceptance.accept(change):
+            why = Blocked(WorkloadReason(objection.reason), objection.message, objection.subjects)
             return None, [
                 *skipped,
                 *(skipped_of(workload, one.container.name, why) for one in changes),
             ]
-        return advice, skipped
+        qos = qos_class(before.values())
+        return WorkloadAdvice(row=row, change=change, containers=tuple(changes), qos=qos), skipped
 
     def _propose(
         self, row: int, workload: Workload, container: Container, before: Mapping[str, Setting]
@@ -186,7 +169,7 @@ class _Judge:
         metadata, name = workload.metadata, container.name
         setting = before[name]
         is_guaranteed = qos_class(before.values()) is QosClass.GUARANTEED
-        limits = self._limits.of(metadata.namespace)
+        limits = self._acceptance.limits.of(metadata.namespace)
         situation = Situation(
             in_force=setting,
             history=self._histories.of(row, name),
@@ -223,89 +206,6 @@ class _Judge:
             for one in pods.by_workload.members(row).tolist()
             if not pods.is_finished[one] and not pods.is_terminating[one]
         )
-
-    def _refuse_unfit(self, advice: WorkloadAdvice, limits: NamespaceLimits) -> None:
-        """Raise Blocked where the cluster would not take the change; else spend its quota."""
-        self._refuse_other_qos(advice)
-        workload, spec = advice.workload, template_of(advice.workload).spec
-        old = effective_requests(with_settings(spec, advice.before))
-        new = effective_requests(with_settings(spec, advice.after))
-        _refuse_by_pod_limits(advice, limits, (old, new))
-        if new.cpu_millicores > old.cpu_millicores or new.memory_bytes > old.memory_bytes:
-            self._refuse_without_node(advice, spec, old, new)
-        pods = max(advice.pods, wanted_pods(workload))
-        raises = total_raise(advice.before.values(), advice.after.values(), pods)
-        namespace = workload.metadata.namespace
-        if quotas := self._quotas.refusing(namespace, raises):
-            raise Blocked(
-                WorkloadReason.QUOTA_REFUSES,
-                "it needs more than a quota of its namespace has left; raise the quota first",
-                quotas,
-            )
-        self._quotas.spend(namespace, raises)
-
-    def _refuse_other_qos(self, advice: WorkloadAdvice) -> None:
-        after = qos_class(advice.after.values())
-        if after is not advice.qos:
-            needs = "; ".join(
-                f"{one.container.name} needs {one.new.cpu.request}m CPU and"
-                f" {one.new.memory.request} bytes"
-                for one in advice.changes
-            )
-            raise Blocked(
-                WorkloadReason.WOULD_CHANGE_QOS_CLASS,
-                f"requests would make its pods {after} instead of {advice.qos} ({needs}); set them"
-                " by hand if that is wanted",
-            )
-
-    def _refuse_without_node(
-        self, advice: WorkloadAdvice, spec: PodSpec, old: PodRequests, new: PodRequests
-    ) -> None:
-        if isinstance(advice.workload, DaemonSet):
-            nodes = self._fit.nodes_without_room(
-                spec,
-                new.cpu_millicores - old.cpu_millicores,
-                new.memory_bytes - old.memory_bytes,
-            )
-            if nodes:
-                message = "it needs more than these nodes have free; make room there first"
-                raise Blocked(WorkloadReason.FITS_NO_NODE, message, nodes)
-        elif len(self._snapshot.nodes) and not self._fit.holds(spec, new):
-            raise Blocked(
-                WorkloadReason.FITS_NO_NODE,
-                f"its pods would need {new.cpu_millicores}m CPU and {new.memory_bytes} bytes, more"
-                " than any node has beside its DaemonSets; add larger nodes first",
-            )
-
-
-def _refuse_by_pod_limits(
-    advice: WorkloadAdvice, limits: NamespaceLimits, sums: tuple[PodRequests, PodRequests]
-) -> None:
-    """Raise Blocked where a LimitRange for whole pods forbids what it allowed before."""
-    old, new = sums
-    pairs = {
-        Resource.CPU: (old.cpu_millicores, new.cpu_millicores),
-        Resource.MEMORY: (old.memory_bytes, new.memory_bytes),
-    }
-    for resource, bounds in limits.pod.items():
-        before = _sums(advice.before.values(), resource)
-        after = _sums(advice.after.values(), resource)
-        was_allowed = bounds.allows(Pair(pairs[resource][0], before))
-        if was_allowed and not bounds.allows(Pair(pairs[resource][1], after)):
-            raise Blocked(
-                WorkloadReason.LIMIT_RANGE_FORBIDS,
-                f"a LimitRange for pods does not allow this sum of {resource}; change it first",
-            )
-
-
-def _sums(settings: Iterable[Setting], resource: Resource) -> int | None:
-    limits = [one.of(resource).limit for one in settings]
-    return None if None in limits else sum(one or 0 for one in limits)
-
-
-def wanted_pods(workload: Workload) -> int:
-    """How many pods the workload should have, where its spec tells."""
-    return int(getattr(workload.spec, "replicas", 0))
 
 
 def _kept(workload: Workload, container: str, outcome: Outcome) -> Skipped:

@@ -1,0 +1,365 @@
+"""The new size, what keeps it in bounds, and when a person has to look."""
+
+from decimal import Decimal
+
+import pytest
+
+from engines.contracts.results import DecisionType
+from engines.contracts.state import CurrentState, compile_state
+from engines.oom_remediation import recommend_oom_remediation
+from tests.builders import NOW, a_request, a_workload, an_object
+from tests.engines.oom_remediation.builders import (
+    USUAL,
+    a_status,
+    ended,
+    memory_of,
+    recorded,
+    remedy,
+    web,
+)
+from tests.engines.rightsizing.builders import (
+    MIB,
+    POD_NAMES,
+    a_container,
+    a_history_of,
+    both_pods,
+    only,
+    readings,
+    reasons,
+    size,
+)
+from tests.engines.rightsizing.builders import web as a_measured_web
+
+UNHARMED = web(statuses=())
+
+
+def test_memory_becomes_one_and_a_half_of_the_limit_at_the_kill():
+    response = remedy(*web())
+
+    assert memory_of(response) == (384, 768)
+    [step] = [one for one in response.execution_plan if hasattr(one, "resources")]
+    assert (step.resources[0].memory_request, step.resources[0].memory_limit) == ("384Mi", "768Mi")
+    assert (step.previous[0].memory_request, step.previous[0].memory_limit) == ("256Mi", "512Mi")
+    assert step.resources[0].cpu_request == step.previous[0].cpu_request == "1"
+
+
+def test_the_cautious_preset():
+    """512 x 1.2 = 614.4, rounded up to 615; the request in proportion: 307.5, so 308."""
+    assert memory_of(remedy(*web(), memory_factor=1.2)) == (308, 615)
+
+
+def test_raising_costs_something():
+    """128 MiB more for each of two pods: 2 x 0.125 x 0.004237 / 0.194236 of 146 USD a month."""
+    response = remedy(*web())
+
+    assert response.estimated_savings == Decimal("-0.796199")
+    assert only(response).savings_usd_month == Decimal("-0.796199")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_kills_count_once_for_the_size(count):
+    response = remedy(*UNHARMED, oom_history=[recorded(hour + 1) for hour in range(count)])
+
+    assert memory_of(response) == (384, 768)
+    assert only(response).evidence["restarts"] == count
+
+
+def test_after_a_change_the_kill_at_the_new_limit_counts():
+    """Killed at 300, raised to 512, killed again: 768, not more."""
+    history = [recorded(5, 300), recorded(4, 300), recorded(1, 512)]
+
+    assert memory_of(remedy(*UNHARMED, oom_history=history)) == (384, 768)
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "reason"),
+    [(341, "already_raised"), (342, None)],
+)
+def test_what_was_raised_already_is_left(killed_at, reason):
+    """341 x 1.5 = 511.5, rounded up to 512, what the template has; 342 x 1.5 = 513."""
+    response = remedy(*UNHARMED, oom_history=[recorded(1, killed_at)])
+
+    assert reasons(response).get("web/main") == reason
+    assert bool(response.execution_plan) is (reason is None)
+
+
+def test_never_more_than_twice_the_present_limit():
+    """Killed at 1,000 MiB; somebody lowered the limit to 512 since. 1,500 are too many: 1,024."""
+    response = remedy(*UNHARMED, oom_history=[recorded(1, 1000)])
+
+    assert memory_of(response) == (512, 1024)
+    assert only(response).evidence["capped_by"] == "twice_the_current"
+
+
+def test_a_factor_of_two_is_not_capped():
+    response = remedy(*web(), memory_factor=2.0)
+
+    assert memory_of(response) == (512, 1024)
+    assert only(response).evidence["capped_by"] is None
+
+
+def test_an_unknown_limit_is_taken_for_the_present_one():
+    response = remedy(*UNHARMED, oom_history=[recorded(1, None)])
+
+    assert memory_of(response) == (384, 768)
+    assert only(response).evidence["is_base_known"] is False
+    assert response.confidence_score == 0.2  # pods were read; neither limit nor use is known
+
+
+def test_what_is_equal_stays_equal():
+    """The QoS class Guaranteed, with cpu equal, too."""
+    container = a_container(cpu_limit="1", memory="512Mi", memory_limit="512Mi")
+
+    assert memory_of(remedy(*web(container))) == (768, 768)
+
+
+def test_without_a_limit_the_request_is_raised():
+    """The node ran out of memory, and no limit would have helped."""
+    response = remedy(*web(a_container(memory="400Mi")))
+
+    assert memory_of(response) == (600, None)
+
+
+@pytest.mark.parametrize(("peak", "expected"), [(500, 600), (700, 700), (900, 800)])
+def test_without_a_limit_the_request_follows_the_peak_up_to_twice(peak, expected):
+    usage = readings(mib=peak)
+
+    assert memory_of(remedy(*web(a_container(memory="400Mi")), usage=usage)) == (expected, None)
+
+
+def test_without_limit_and_request_there_is_nothing_to_raise():
+    response = remedy(*web(a_container(memory=None)), usage=readings(mib=700))
+
+    assert reasons(response) == {"web/main": "no_request_to_raise"}
+    assert str(700 * MIB) in response.skipped[0].message
+
+
+def test_a_limit_that_is_gone_by_now_is_left():
+    response = remedy(*web(a_container(), statuses=()), oom_history=[recorded(1, 512)])
+
+    assert reasons(response) == {"web/main": "already_raised"}
+
+
+# a person has to look
+
+
+@pytest.mark.parametrize(("count", "action"), [(3, "raise_memory"), (4, "escalate_manual_review")])
+def test_more_than_three_restarts_are_for_a_person(count, action):
+    response = remedy(*UNHARMED, oom_history=[recorded(hour + 1) for hour in range(count)])
+
+    assert only(response).action == action
+    assert bool(response.execution_plan) is (action == "raise_memory")
+
+
+def test_restarts_of_all_pods_are_counted_together():
+    history = [recorded(hour + 1, pod=name) for name in POD_NAMES for hour in range(2)]
+
+    assert only(remedy(*UNHARMED, oom_history=history)).action == "escalate_manual_review"
+
+
+def growing(mib_per_hour, *, start=100, hours=48, wave=0.0):
+    """One reading an hour; ``wave`` MiB are added to every second one."""
+    return [
+        row
+        for hour in range(hours)
+        for row in readings(
+            mib=start + mib_per_hour * hour + wave * (hour % 2),
+            samples=1,
+            hours_ago=hours - hour,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("usage", "nature", "slope_mib"),
+    [
+        (growing(5), "leak", 5),
+        (growing(0, wave=60), "load", None),
+        (growing(0.1, start=400), "load", 0.1),  # 4.8 MiB of 400 in two days
+        (growing(5, hours=11), "unknown", None),  # 11 readings
+        ((), "unknown", None),
+    ],
+)
+def test_the_slope_tells_a_leak_from_load(usage, nature, slope_mib):
+    history = [recorded(hour + 1) for hour in range(4)]
+
+    growth = only(remedy(*UNHARMED, usage=usage, oom_history=history)).evidence["growth"]
+
+    assert growth["nature"] == nature
+    if slope_mib is not None:
+        assert growth["slope_bytes_per_hour"] == pytest.approx(slope_mib * MIB, abs=1)
+
+
+def test_a_saw_tooth_of_kills_is_a_leak():
+    """From 100 to 512 MiB in 20 hours, killed, and again: each tooth is straight."""
+    usage = [
+        row
+        for hour in range(60)
+        for row in readings(mib=100 + 20 * (hour % 20), samples=1, hours_ago=60 - hour)
+    ]
+
+    growth = only(remedy(*web(), usage=usage)).evidence["growth"]
+
+    assert (growth["nature"], growth["hours"]) == ("leak", 19)
+
+
+def test_an_escalation_says_what_the_size_would_be():
+    response = remedy(*UNHARMED, oom_history=[recorded(hour + 1) for hour in range(4)])
+
+    assert memory_of(response) == (384, 768)
+    assert only(response).savings_usd_month == 0
+
+
+# what the cluster takes
+
+
+def a_limit_range(most):
+    return an_object(
+        "LimitRange",
+        {
+            "metadata": {"name": "limits", "namespace": "shop"},
+            "spec": {"limits": [{"type": "Container", "max": {"memory": most}}]},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [("768Mi", (384, 768)), ("700Mi", (350, 700)), ("512Mi", None)]
+)
+def test_a_limit_range_caps_a_raise(most, expected):
+    response = remedy(*web(), limit_ranges=[a_limit_range(most)])
+
+    if expected is None:
+        assert reasons(response) == {"web/main": "limit_range_forbids"}
+    else:
+        assert memory_of(response) == expected
+
+
+@pytest.mark.parametrize(("hard", "is_allowed"), [("1536Mi", True), ("1535Mi", False)])
+def test_a_quota_that_has_no_room_refuses(hard, is_allowed):
+    """Two pods, each 256 MiB more of limits; 1,024 are used."""
+    quota = an_object(
+        "ResourceQuota",
+        {
+            "metadata": {"name": "team", "namespace": "shop"},
+            "status": {"hard": {"limits.memory": hard}, "used": {"limits.memory": "1Gi"}},
+        },
+    )
+
+    response = remedy(*web(), resource_quotas=[quota])
+
+    assert bool(response.recommendations) is is_allowed
+    if not is_allowed:
+        assert reasons(response) == {"web/main": "quota_refuses"}
+
+
+def test_a_request_that_no_node_holds_is_not_advised():
+    """The node has 16 GiB, the pods would ask for 18."""
+    container = a_container(cpu="100m", memory="12Gi", memory_limit="12Gi")
+
+    assert reasons(remedy(*web(container))) == {"web/main": "fits_no_node"}
+
+
+# consent
+
+
+@pytest.mark.parametrize(
+    ("more", "needs"),
+    [
+        ({"replicas": 2}, None),
+        ({"replicas": 1}, "single_replica"),
+        ({"spec": {"strategy": {"type": "Recreate"}}}, "all_at_once"),
+        (
+            {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "51%"}}}},
+            "more_than_half_at_once",
+        ),
+        ({"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "50%"}}}}, None),
+        ({"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}}}, None),
+        (
+            {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 2}}}},
+            "more_than_half_at_once",
+        ),
+    ],
+)
+def test_more_than_half_of_the_pods_at_once_need_consent(more, needs):
+    response = remedy(*web(**more))
+
+    assert only(response).evidence["needs_consent"] == needs
+    assert bool(response.execution_plan) is (needs is None)
+    assert any(one.code == "needs_consent" for one in response.warnings) is (needs is not None)
+
+
+@pytest.mark.parametrize("how", ["parameter", "annotation"])
+def test_consent_is_a_parameter_or_an_annotation(how):
+    annotations = {"cloudoptim.io/oom-remediation": "allow-restart"}
+    objects = web(replicas=1, annotations=annotations if how == "annotation" else {})
+    requirements = {"allow_full_restarts": True} if how == "parameter" else {}
+
+    response = remedy(*objects, **requirements)
+
+    assert response.execution_plan
+    assert only(response).evidence["needs_consent"] is None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"updateStrategy": {"type": "OnDelete"}},
+        {"updateStrategy": {"rollingUpdate": {"partition": 1}}},
+    ],
+)
+def test_ordinals_that_wait_for_a_person_are_warned_of(spec):
+    workload = a_workload("db", kind="StatefulSet", spec=spec, pod_spec={"containers": [USUAL]})
+
+    response = remedy(workload, oom_history=[recorded(1, pod="db-0")])
+
+    assert {one.code: one.subjects for one in response.warnings}["rolled_out_by_hand"] == (
+        "StatefulSet/shop/db",
+    )
+
+
+def test_a_heap_above_the_new_memory_is_warned_of():
+    heap = {**USUAL, "args": ["-Xmx768m"]}
+
+    assert "heap_above_memory" in {one.code for one in remedy(*web(heap)).warnings}
+
+
+# with rightsizing
+
+
+def test_rightsizing_does_not_take_the_raise_back():
+    """The floor that this engine writes is what the other one reads: 768 MiB stay, though 200 are
+    used."""
+    container = a_container(memory="512Mi", memory_limit="512Mi")
+    floor = only(remedy(*web(container))).evidence["memory_floor"]
+    raised = a_container(memory="768Mi", memory_limit="768Mi")
+
+    response = size(a_history_of(*a_measured_web(raised), usage=both_pods()), memory_floors=[floor])
+
+    assert floor["bytes"] == 768 * MIB
+    assert floor["since"] == NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert only(response).recommended["memory_request_bytes"] == 768 * MIB
+
+
+def test_two_containers_of_a_workload_are_one_patch():
+    objects = web(
+        USUAL,
+        a_container("proxy", memory_limit="1Gi"),
+        statuses=[a_status(), a_status("proxy", last=ended(2))],
+    )
+
+    response = remedy(*objects)
+
+    assert len(response.recommendations) == 2
+    [step] = [one for one in response.execution_plan if hasattr(one, "resources")]
+    assert [one.container for one in step.resources] == ["main", "proxy"]
+
+
+def test_without_pods_and_history_there_is_nothing_to_look_at():
+    request = a_request(
+        compile_state(CurrentState()), decision_type=DecisionType.OOMKILLED_REMEDIATE
+    )
+
+    response = recommend_oom_remediation(request)
+
+    assert (response.status, response.reason) == ("refused", "nothing_to_look_at")
