@@ -1,8 +1,10 @@
 """The terminal's door: ``python cli.py --help`` shows the commands."""
 
+import logging
 import os
 import sys
 
+import structlog
 import typer
 
 from commands import market
@@ -12,6 +14,7 @@ from commands.database import database
 from commands.decide import analyze_command, decide_command, decision, decisions, schema_command
 from commands.health import health
 from commands.output import run
+from commands.scheduler import jobs, scheduler
 from commands.snapshot import snapshot_command
 
 app = typer.Typer(
@@ -43,6 +46,8 @@ app.add_typer(market.advisor, name="advisor")
 app.add_typer(market.on_demand, name="on-demand")
 app.add_typer(market.instance_types, name="instance-types")
 app.add_typer(database, name="db")
+app.add_typer(scheduler, name="scheduler")
+app.add_typer(jobs, name="jobs")
 app.command("health", epilog="Example: python cli.py health --format json")(health)
 
 
@@ -56,6 +61,15 @@ def keep_stdout_for_results() -> None:
     sys.stdout = os.fdopen(results, "w", encoding=sys.stdout.encoding)
 
 
+def log_to_stderr() -> None:
+    """Warnings only, and never among the results: a command speaks by its own messages."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 if __name__ == "__main__":
     keep_stdout_for_results()
+    log_to_stderr()
     sys.exit(run(app))
