@@ -56,6 +56,7 @@ def new_node(machine: Machine, *, ready_after_seconds: float = READY_AFTER_SECON
         },
         architecture=machine.architecture,
         labels=_labels(machine),
+        internal_ip=machine.private_ip,
         ready_after_seconds=ready_after_seconds,
     )
 

@@ -26,7 +26,8 @@ class QuietHandler(MotoRequestHandler):
 class AwsServer:
     """Serves a cloud on loopback until it is closed; a context manager."""
 
-    def __init__(self, cloud: Cloud, *, port: int = 0) -> None:
+    def __init__(self, cloud: Cloud, *, port: int = 0, drives_clock: bool = True) -> None:
+        """``drives_clock`` False: another server runs what falls due on the shared clock."""
         self.cloud = cloud
         with socket.create_server((LOOPBACK, port)) as listening:  # OSError: the port is taken
             self._port = listening.getsockname()[1]
@@ -39,9 +40,10 @@ class AwsServer:
                 fd=listening.fileno(),
             )
         self._threads = [
-            threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True),
-            threading.Thread(target=cloud.clock.run, daemon=True),
+            threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         ]
+        if drives_clock:
+            self._threads.append(threading.Thread(target=cloud.clock.run, daemon=True))
         for thread in self._threads:
             thread.start()
 

@@ -1,6 +1,6 @@
 """One pretend cluster: the API with everything that reacts behind it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sandbox.clock import Clock
@@ -44,6 +44,7 @@ class NewNode:
     allocatable: Mapping[str, str]
     architecture: str = "amd64"
     labels: Mapping[str, str] = field(default_factory=dict)
+    internal_ip: str = ""
     ready_after_seconds: float = 30.0
     """From registration to Ready, as long as the network plugin takes."""
 
@@ -67,6 +68,9 @@ class Cluster:
         self.world = World(settings=settings, identity=drawn, clock=clock)
         self.gate = Gate(self.world)
         self.faults = Faults()
+        self.reports: dict[str, Callable[[], bytes]] = {}
+        """What the control endpoint tells besides (GET, by name), as CSV."""
+
         self._kubelets = Kubelets(self.world)
         scheduler = Scheduler(self.world, place)
         self.api = Api(self.world, self.gate, scheduler.bind, usage)
@@ -166,7 +170,7 @@ def _node(new: NewNode, now: str) -> Obj:
             "capacity": dict(new.capacity),
             "allocatable": dict(new.allocatable),
             "conditions": _conditions(now, ready="False"),
-            "addresses": [{"type": "Hostname", "address": new.name}],
+            "addresses": _addresses(new),
             "nodeInfo": {
                 **EMPTY_NODE_STATUS["nodeInfo"],
                 "machineID": new.name,
@@ -177,6 +181,11 @@ def _node(new: NewNode, now: str) -> Obj:
             },
         },
     }
+
+
+def _addresses(new: NewNode) -> list[Obj]:
+    internal = [{"type": "InternalIP", "address": new.internal_ip}] if new.internal_ip else []
+    return [*internal, {"type": "Hostname", "address": new.name}]
 
 
 def _conditions(now: str, *, ready: str) -> list[Obj]:

@@ -7,6 +7,7 @@ POST /_sandbox/controllers  {"paused": true}
 POST /_sandbox/tokens       {"expired": true}
 POST /_sandbox/compaction   {}
 GET  /_sandbox/faults
+GET  /_sandbox/NAME         a report of the world that is served, where it has one of the name
 """
 
 import msgspec
@@ -41,6 +42,8 @@ def handle(cluster: Cluster, request: Request) -> Response:
     try:
         if request.method == "GET" and what == "faults":
             return _told({"rules": cluster.faults.rules, "hits": cluster.faults.hits})
+        if request.method == "GET" and what in cluster.reports:
+            return Response(status=200, body=cluster.reports[what](), content_type="text/csv")
         if request.method != "POST":
             return _told({"error": f"no such control: {request.method} {what}"}, status=404)
         return _change(cluster, what, request.body)

@@ -81,9 +81,11 @@ class Gate:
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{issued.namespace}")
         return User(name, (*groups, "system:authenticated"), issued.uid)
 
-    def issue(self, namespace: str, account: Obj, seconds: int) -> tuple[str, str]:
-        """(token, when it expires) for a ServiceAccount."""
-        token = f"sandbox.{self.world.identity.uid()}"
+    def issue(
+        self, namespace: str, account: Obj, seconds: int, *, token: str = ""
+    ) -> tuple[str, str]:
+        """(token, when it expires) for a ServiceAccount; without ``token`` one is drawn."""
+        token = token or f"sandbox.{self.world.identity.uid()}"
         expires_at = self.world.now() + seconds
         uid = account["metadata"]["uid"]
         name = account["metadata"]["name"]

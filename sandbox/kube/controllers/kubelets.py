@@ -3,7 +3,7 @@
 from sandbox.kube import deletion
 from sandbox.kube.deletion import DeleteOptions
 from sandbox.kube.objects import Obj, clone, is_finished, is_terminating, name_of, namespace_of
-from sandbox.kube.resources import PODS
+from sandbox.kube.resources import NODES, PODS
 from sandbox.kube.store import Change
 from sandbox.kube.world import World
 
@@ -66,7 +66,7 @@ class Kubelets:
         now = self._world.now_text()
         self._addresses += 1
         address = f"10.64.{self._addresses // 256}.{self._addresses % 256}"
-        host = f"10.200.0.{sum(pod['spec']['nodeName'].encode()) % 256}"
+        host = self._address_of(pod["spec"]["nodeName"])
         conditions = [
             {"type": kind, "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
             for kind in _STARTED
@@ -83,6 +83,13 @@ class Kubelets:
                 _container_status(pod, one, now) for one in pod["spec"]["containers"]
             ],
         }
+
+    def _address_of(self, name: str) -> str:
+        """The node's address, or one made up where it tells none."""
+        node = self._world.store.get(NODES, None, name)
+        known = (node["status"].get("addresses") or ()) if node else ()
+        made_up = f"10.200.0.{sum(name.encode()) % 256}"
+        return next((one["address"] for one in known if one["type"] == "InternalIP"), made_up)
 
 
 def _container_status(pod: Obj, container: Obj, now: str) -> Obj:

@@ -89,6 +89,11 @@ class StatefulSetController:
         pod["spec"]["hostname"] = name
         if "serviceName" in owner["spec"]:
             pod["spec"]["subdomain"] = owner["spec"]["serviceName"]
+        for template in owner["spec"].get("volumeClaimTemplates") or ():
+            volume = name_of(template)  # the claim is a volume of the pod under the same name
+            claimed = {"claimName": f"{volume}-{name}"}
+            mounted = {"name": volume, "persistentVolumeClaim": claimed}
+            pod["spec"].setdefault("volumes", []).append(mounted)
         create_pod(self._world, STATEFUL_SETS, owner, pod)
 
     def _revision(self, owner: Obj) -> str:
