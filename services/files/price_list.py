@@ -121,7 +121,7 @@ def read_price_list(
             kept.add(line, _Row._make(values(row)))
         if on_progress is not None and rows_read % ROWS_PER_PROGRESS == 0:
             on_progress(rows_read)
-    if on_progress is not None:
+    if on_progress is not None and rows_read % ROWS_PER_PROGRESS:
         on_progress(rows_read)
     return kept.reading(rows_read)
 
