@@ -36,6 +36,10 @@ OLDEST_MINOR_VERSION = 25
 
 _ANONYMOUS = "system:anonymous"
 _READING = "every reading"
+_METRICS_OUT_OF_ORDER = (
+    "look at its pods with `kubectl -n kube-system get pods -l k8s-app=metrics-server`, and at "
+    "`kubectl describe apiservice v1beta1.metrics.k8s.io`"
+)
 
 
 class _Version(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -186,13 +190,16 @@ def _add_ons(connection: KubeConnection) -> Iterator[Finding]:
         "drains: which pods may leave",
         "use Kubernetes 1.21 or later; check with `kubectl api-resources --api-group=policy`",
     )
-    yield _group(
+    finding = _group(
         connection,
         "kubernetes: metrics-server",
         f"/apis/{metrics.group}/{metrics.version}",
         metrics.needed_for,
         absence_remedy(metrics),
     )
+    if finding.state is FindingState.FAILED:
+        finding = msgspec.structs.replace(finding, remedy=_METRICS_OUT_OF_ORDER)
+    yield finding
     check = "kubernetes: KEDA"
     try:
         connection.get(f"/apis/{keda.group}/{keda.version}")
