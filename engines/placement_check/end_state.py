@@ -8,6 +8,8 @@ from engines.contracts.kubernetes import Node, Pod
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.placement_check.violations import PlacementRule, PlacementViolation
 
+_SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EndState:
@@ -92,8 +94,17 @@ def _stays(
 
 
 def _goes_with_its_node(snapshot: ClusterSnapshot, row: int) -> bool:
+    """Pods that nobody makes anew elsewhere: of a DaemonSet, static, on their way out, or bare and
+    given up by their owner's own word."""
     pods = snapshot.pods
-    return bool(pods.is_daemonset[row] or pods.is_mirror[row] or pods.is_terminating[row])
+    annotations = pods.items[row].metadata.annotations
+    is_given_up = annotations.get(_SAFE_TO_EVICT, "").lower() == "true"
+    return bool(
+        pods.is_daemonset[row]
+        or pods.is_mirror[row]
+        or pods.is_terminating[row]
+        or (is_given_up and not pods.has_controller[row])
+    )
 
 
 def _unknown_node(pod: str, node: str) -> PlacementViolation:

@@ -1,0 +1,114 @@
+"""The linear relaxation: which nodes to aim at, and a bound that no plan can beat.
+
+Every plan keeps nodes whose room, resource by resource, holds the pods of the nodes that go.
+Kept fractionally, that is a linear program of few rows. Its dual prices give, by weak duality, a
+cost that no plan can be below; the bound is computed from them anew, so that it does not rest on
+the solver's word. A share of the room is set aside as what packing wastes when nodes are chosen,
+never when the bound is computed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
+from engines.bin_packing.problem import PackingProblem
+
+MOST_CONFINED_KINDS = 24
+"""Kinds of pods that may run on some nodes only get rows of their own, the heaviest first."""
+
+_MICRO = 1e6
+
+
+class Choice(NamedTuple):
+    """``share`` of each node that the relaxation keeps, what the node is worth at dual prices
+    beyond its cost (positive: keep), and the bound on the cost of any plan."""
+
+    share: Weights
+    surplus: Weights
+    bound_micro_usd: float
+
+    @property
+    def kept(self) -> Flags:
+        """Every node of which a part is kept."""
+        kept: Flags = self.share > 1e-7
+        return kept
+
+
+class _Program(NamedTuple):
+    """The rows of the program: ``matrix @ share >= least``."""
+
+    matrix: Weights
+    least: Weights
+
+
+def relax(problem: PackingProblem, waste: float = 0.0) -> Choice | None:
+    """Solve the relaxation with so much of the room taken as wasted; None: no plan can exist."""
+    rows = _rows(problem, 1.0 - waste)
+    lower = np.where(problem.is_flexible, 0.0, 1.0)
+    scale = np.maximum(np.abs(rows.matrix).max(axis=1), 1.0)
+    cost = problem.cost / _MICRO
+    result = linprog(
+        cost,
+        A_ub=csr_array(-rows.matrix / scale[:, None]),
+        b_ub=-rows.least / scale,
+        bounds=np.stack((lower, np.ones(len(lower))), axis=1),
+        method="highs-ds",
+    )
+    if result.x is None:
+        return None
+    prices = np.maximum(-result.ineqlin.marginals, 0.0) / scale
+    return Choice(result.x, rows.matrix.T @ prices - cost, _bound(problem, rows, prices))
+
+
+def _bound(problem: PackingProblem, rows: _Program, prices: Weights) -> float:
+    """Weak duality: at these prices each node alone chooses whether it is kept."""
+    cost = problem.cost / _MICRO
+    reduced = cost - rows.matrix.T @ prices
+    chosen = np.where(problem.is_flexible, np.minimum(reduced, 0.0), reduced)
+    return float((rows.least @ prices + chosen.sum()) * _MICRO)
+
+
+def _rows(problem: PackingProblem, usable: float) -> _Program:
+    everything = np.ones(len(problem.cost), np.bool_)
+    groups = [(everything, problem.load)] if len(problem.requests) else []
+    groups += _confined(problem)
+    matrix, least = [], []
+    for nodes, load in groups:
+        room = np.where(nodes[:, None], np.maximum(problem.room, 0), 0)
+        matrix.append((load + usable * room).T)
+        least.append(load.sum(axis=0).astype(np.float64))
+    for limit in problem.limits:
+        row = np.zeros(len(problem.cost))
+        row[limit.nodes] = limit.amounts
+        matrix.append(row[None, :])
+        least.append(np.array([limit.at_least], np.float64))
+    if not matrix:
+        return _Program(np.zeros((1, len(problem.cost))), np.zeros(1))
+    return _Program(np.concatenate(matrix), np.concatenate(least))
+
+
+def _confined(problem: PackingProblem) -> list[tuple[Flags, Amounts]]:
+    """Node sets that some pods cannot leave, with the loads of all pods that cannot leave them."""
+    masks, of_kind = np.unique(problem.allowed, axis=0, return_inverse=True)
+    receives = problem.room.any(axis=1)
+    narrow = [row for row, mask in enumerate(masks) if not (mask | ~receives).all()]
+    inside = {
+        row: np.array([not (other & ~masks[row]).any() for other in masks], np.bool_)
+        for row in narrow
+    }
+    set_of_pod = of_kind.ravel()[problem.kind]
+    heaviest = sorted(narrow, key=lambda row: (-_weight(problem, inside[row][set_of_pod]), row))
+    groups = []
+    for row in heaviest[:MOST_CONFINED_KINDS]:
+        pods: Rows = np.flatnonzero(inside[row][set_of_pod])
+        load = np.zeros_like(problem.room)
+        np.add.at(load, problem.home[pods], problem.requests[pods])
+        groups.append((masks[row], load))
+    return groups
+
+
+def _weight(problem: PackingProblem, pods: Flags) -> int:
+    return int(problem.requests[pods, 0].sum()) if pods.any() else 0

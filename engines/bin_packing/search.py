@@ -1,0 +1,108 @@
+"""The search for the nodes to keep. Every limit is counted, so equal problems end equally.
+
+1. The relaxation chooses nodes as if a share of the room were wasted; the packer tries. Shares
+   grow until everything finds room.
+2. What is left over in a try that almost succeeds is repaired: cheap nodes come back.
+3. The best answer is polished near the relaxation's break-even: one node more goes, or a dearer
+   node goes in exchange for a cheaper one that comes back.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from engines.bin_packing.kernels import Flags
+from engines.bin_packing.polish import Polish
+from engines.bin_packing.problem import (
+    Packer,
+    Packing,
+    PackingProblem,
+    scarcity,
+)
+from engines.bin_packing.relaxation import Choice, relax
+
+WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
+MOST_REPAIRS = 12
+"""Nodes that come back in one try before the next share is tried."""
+
+SMALL_CLUSTER, MOST_POLISHED = 300, 4
+"""Up to so many nodes several packings are polished, not the best one alone."""
+
+
+class SearchResult(NamedTuple):
+    """The best packing found, and the cost that no plan can be below."""
+
+    packing: Packing
+    bound_micro_usd: int
+
+
+def search(problem: PackingProblem, packer: Packer) -> SearchResult:
+    """The cheapest set of nodes that was found to hold every pod; at worst nothing changes."""
+    as_it_is = packer.pack(~problem.is_new)
+    ideal = relax(problem)
+    if ideal is None:
+        return SearchResult(as_it_is, problem.present_cost)
+    bound = int(np.ceil(ideal.bound_micro_usd - 1e-3))
+    polish = Polish(problem, packer, ideal)
+    tries = [as_it_is, *_tries(problem, packer, ideal)]
+    tries.sort(key=lambda one: problem.cost_of(one.kept))
+    polished = [
+        polish.improve(one) for one in tries[: 4 if len(problem.cost) <= SMALL_CLUSTER else 1]
+    ]
+    best = min(polished, key=lambda one: problem.cost_of(one.kept))
+    return SearchResult(best, min(bound, problem.cost_of(best.kept)))
+
+
+def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[Packing]:
+    """Complete packings, until a share of waste needs no repair."""
+    for waste in WASTES:
+        choice = ideal if waste == 0 else relax(problem, waste)
+        if choice is None:
+            return
+        packing = packer.pack(choice.kept)
+        if _is_plan(problem, packing):
+            yield packing
+            return
+        repaired = repair(problem, packer, packing)
+        if repaired is not None:
+            yield repaired
+
+
+def _is_plan(problem: PackingProblem, packing: Packing) -> bool:
+    return packing.is_complete and problem.limits_hold(packing.kept)
+
+
+def repair(problem: PackingProblem, packer: Packer, packing: Packing) -> Packing | None:
+    """Bring back the cheapest nodes that could take what is left over; None: too much is."""
+    for _ in range(MOST_REPAIRS):
+        if _is_plan(problem, packing):
+            return packing
+        back = _node_to_bring_back(problem, packing)
+        if back is None:
+            return None
+        packing = packer.pack(packing.kept | (np.arange(len(packing.kept)) == back))
+    return packing if _is_plan(problem, packing) else None
+
+
+def _node_to_bring_back(problem: PackingProblem, packing: Packing) -> int | None:
+    """The cheapest node large enough for all that is left over, else the one that gives most for
+    its cost. Nodes that the pods left over come from, or could run on, count alone."""
+    gone = problem.is_flexible & ~packing.kept
+    for limit in problem.limits:
+        if not limit.holds(packing.kept):
+            helpful = limit.nodes[(limit.amounts > 0) & gone[limit.nodes]]
+            return int(helpful[np.argmin(problem.cost[helpful])]) if len(helpful) else None
+    unplaced = packing.unplaced
+    useful: Flags = np.asarray(problem.allowed[np.unique(problem.kind[unplaced])].any(axis=0))
+    useful[problem.home[unplaced]] = True
+    candidates = np.flatnonzero(gone & useful)
+    if not len(candidates):
+        return None
+    weights = scarcity(problem.requests, problem.room)
+    needed = float((problem.requests[unplaced] * weights).sum())
+    gives = ((problem.load + np.maximum(problem.room, 0))[candidates] * weights).sum(axis=1)
+    large = candidates[gives >= 1.5 * needed]
+    if len(large):
+        return int(large[np.argmin(problem.cost[large])])
+    return int(candidates[np.argmax(gives / np.maximum(problem.cost[candidates], 1))])
