@@ -2,10 +2,10 @@
 
 Each customer has a lane. A lane runs at most ``per_lane`` tasks at once, and lanes take turns, so a
 customer with many slow or hanging clusters uses up its own share and no more. Of one key (a job on
-one target) at most one task runs at a time.
+one target) at most one task runs at a time, and of several keys that share a lock at most one.
 
 Threads cannot be killed. A task that is given up frees its place in the lane, so that others go on,
-but its key stays busy until the thread has really ended: the target is never worked on twice.
+but its lock stays taken until the thread has really ended: a target is never worked on twice.
 """
 
 import threading
@@ -22,6 +22,7 @@ class Task(NamedTuple):
 
     key: Key
     lane: str
+    lock: Key
     function: Callable[[], None]
     may_repeat: bool = False
 
@@ -35,7 +36,7 @@ class Lanes:
         self._lock = threading.Condition()
         self._waiting: OrderedDict[str, deque[Task]] = OrderedDict()
         self._used: Counter[str] = Counter()  # places, by lane
-        self._busy: dict[Key, str] = {}  # the lane of each key that runs
+        self._running: dict[Key, Task] = {}
         self._given_up: set[Key] = set()
         self._is_open = True
 
@@ -43,7 +44,7 @@ class Lanes:
         """Run it as soon as there is a place; False: it waits or runs already, or we stopped."""
         with self._lock:
             queue = self._waiting.setdefault(task.lane, deque())
-            is_known = task.key in self._busy or any(one.key == task.key for one in queue)
+            is_known = task.key in self._running or any(one.key == task.key for one in queue)
             if not self._is_open or (is_known and not task.may_repeat):
                 return False
             queue.append(task)
@@ -51,11 +52,11 @@ class Lanes:
             return True
 
     def give_up(self, key: Key) -> None:
-        """Free the place of a running task; the key stays busy until its thread has ended."""
+        """Free the place of a running task; its lock stays taken until its thread has ended."""
         with self._lock:
-            if key in self._busy and key not in self._given_up:
+            if key in self._running and key not in self._given_up:
                 self._given_up.add(key)
-                self._used[self._busy[key]] -= 1
+                self._used[self._running[key].lane] -= 1
                 self._start_what_can()
 
     def drop_waiting(self) -> None:
@@ -69,26 +70,27 @@ class Lanes:
         with self._lock:
             self._is_open = False
             self._waiting.clear()
-            while self._busy.keys() - self._given_up:
+            while self._running.keys() - self._given_up:
                 if not self._lock.wait(max(deadline - monotonic(), 0)):
                     break
-            return not self._busy
+            return not self._running
 
     def _start_what_can(self) -> None:
         """Lanes take turns: one that was served goes to the end."""
         while self._used.total() < self._total and (task := self._next()) is not None:
             self._waiting.move_to_end(task.lane)
             self._used[task.lane] += 1
-            self._busy[task.key] = task.lane
+            self._running[task.key] = task
             name = ":".join(part for part in task.key if part)
             threading.Thread(target=self._run, args=(task,), name=name, daemon=True).start()
 
     def _next(self) -> Task | None:
+        locked = {task.lock for task in self._running.values()}
         for lane, queue in self._waiting.items():
             if self._used[lane] >= self._per_lane:
                 continue
             for task in queue:
-                if task.key not in self._busy:
+                if task.lock not in locked:
                     queue.remove(task)
                     return task
         return None
@@ -102,6 +104,6 @@ class Lanes:
                     self._given_up.discard(task.key)
                 else:
                     self._used[task.lane] -= 1
-                del self._busy[task.key]
+                del self._running[task.key]
                 self._start_what_can()
                 self._lock.notify_all()

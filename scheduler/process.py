@@ -5,7 +5,7 @@ jobs and whether anything about clusters has changed. All else waits for its tim
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
@@ -179,12 +179,16 @@ class Scheduler:
 
     def _due(self, spec: JobSpec, target: str) -> None:
         """The time of a job on a target has come."""
-        key = (spec.name, target)
         if spec.name in self._paused or not self.leadership.is_certain:
             return
-        self._lanes.submit(
-            Task(key, self._lane_of.get(key, ""), lambda: self._run_if_ready(spec, target))
-        )
+        self._submit(spec, target, lambda: self._run_if_ready(spec, target))
+
+    def _submit(
+        self, spec: JobSpec, target: str, work: Callable[[], None], *, may_repeat: bool = False
+    ) -> None:
+        key = (spec.name, target)
+        lock = (spec.group or spec.name, target)
+        self._lanes.submit(Task(key, self._lane_of.get(key, ""), lock, work, may_repeat))
 
     def _run_if_ready(self, spec: JobSpec, target: str) -> None:
         key = (spec.name, target)
@@ -244,8 +248,7 @@ class Scheduler:
             error = self.runner.run(spec, target, command_id)
             self._commands.target_done(command_id, target, error)
 
-        key = (spec.name, target)
-        self._lanes.submit(Task(key, self._lane_of.get(key, ""), work, may_repeat=True))
+        self._submit(spec, target, work, may_repeat=True)
 
     def _note_trouble(self, error: DatabaseError) -> None:
         if self.trouble is None:

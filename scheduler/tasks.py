@@ -1,18 +1,28 @@
 """What each job does: one workflow call, with its answer as facts for the record of the run."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import msgspec
 
 from db.records import ClusterSource
-from db.repositories import clusters
+from db.repositories import clusters, spot_prices
 from db.session import Database
 from scheduler.work import SCHEDULER, Facts, Work
+from services.aws.session import AwsAccount, AwsOptions
 from services.aws.spot_prices import KEPT_BY_AWS
 from services.errors import CloudOptimError
 from services.workflows.collect_state import collect_state
-from services.workflows.fetch_spot_prices import PriceFetchProgress, fetch_spot_prices
+from services.workflows.fetch_market_data import (
+    FetchReport,
+    OnDemandProgress,
+    PriceFetchProgress,
+    fetch_instance_types,
+    fetch_on_demand,
+    fetch_spot_advisor,
+    fetch_spot_prices,
+)
 from services.workflows.optimise_clusters import missing_for_optimisation, optimise_cluster
 from services.workflows.record_usage import record_usage
 from services.workflows.remote_access import RemoteOpener
@@ -68,6 +78,51 @@ def backfill_spot_prices(work: Work) -> Facts:
     return _fetch(work, since=work.at - KEPT_BY_AWS)
 
 
+def refresh_spot_advisor(work: Work) -> Facts:
+    """Fetch the published edition of Spot Advisor."""
+    report = fetch_spot_advisor(
+        work.database,
+        work.settings.spot_advisor_url,
+        actor=SCHEDULER,
+        at=work.at,
+        options=AwsOptions.of(work.settings),
+    )
+    return _facts(report)
+
+
+def refresh_on_demand_prices(work: Work) -> Facts:
+    """Fetch the price lists of all regions that have a cluster."""
+
+    def tell(one: OnDemandProgress) -> None:
+        work.report(0.0, {one.region: one.rows, "bytes": one.bytes_fetched})
+
+    fetched = fetch_on_demand(
+        work.database,
+        work.settings.price_list_url,
+        regions_of(work.database),
+        actor=SCHEDULER,
+        at=work.at,
+        options=AwsOptions.of(work.settings),
+        progress=tell,
+    )
+    if fetched.failed:
+        raise FetchFailedError(
+            "; ".join(f"{one.region}: {one.failure}" for one in fetched.failed),
+            next_step=fetched.failed[0].next_step,
+        )
+    return {one.region: _facts(one.report) for one in fetched.regions if one.report is not None}
+
+
+def refresh_instance_types(work: Work) -> Facts:
+    """Fetch what the instance types of a customer's regions offer."""
+    regions = regions_of(work.database, work.target)
+    with _account(work, regions[0]) as account:
+        report = fetch_instance_types(
+            work.database, account, actor=SCHEDULER, at=work.at, regions=regions
+        )
+    return _facts(report)
+
+
 def delete_old_rows(work: Work) -> Facts:
     """Delete what is older than it is kept for."""
     return retain(work.database, settings=work.settings, at=work.at, progress=work.report)
@@ -88,6 +143,19 @@ def waits_for_region(database: Database, customer_id: str) -> str:
     return "" if regions_of(database, customer_id) else "a first state of a cluster"
 
 
+def waits_for_first_prices(database: Database, customer_id: str) -> str:
+    """The newest prices, which decisions need first."""
+    regions = regions_of(database, customer_id)
+    with database.reader() as reader:
+        priced = {one.region for one in spot_prices.spans(reader)}
+    return "" if regions and priced.issuperset(regions) else "the newest Spot prices"
+
+
+def waits_for_any_region(database: Database, _target: str) -> str:
+    """Any cluster that has told where it lies."""
+    return "" if regions_of(database) else "a first state of a cluster"
+
+
 def regions_of(database: Database, customer_id: str | None = None) -> Sequence[str]:
     """Where the clusters of a customer (None: of all) lie that are read through their API."""
     with database.reader() as reader:
@@ -105,8 +173,7 @@ def regions_of(database: Database, customer_id: str | None = None) -> Sequence[s
 
 def _fetch(work: Work, *, since: datetime | None) -> Facts:
     regions = regions_of(work.database, work.target)
-    opener = RemoteOpener(work.database, work.secrets, work.settings)
-    with opener.account(work.target, regions[0]) as account:
+    with _account(work, regions[0]) as account:
         fetched = fetch_spot_prices(
             work.database,
             account,
@@ -125,6 +192,22 @@ def _fetch(work: Work, *, since: datetime | None) -> Facts:
     return {
         one.region: {"read": one.rows_read, "new": one.rows_new, "dropped": one.rows_dropped}
         for one in fetched.regions
+    }
+
+
+def _account(work: Work, region: str) -> AbstractContextManager[AwsAccount]:
+    opener = RemoteOpener(work.database, work.secrets, work.settings)
+    return opener.account(work.target, region)
+
+
+def _facts(report: FetchReport) -> Facts:
+    if report.is_unchanged:
+        return {"is_unchanged": True}
+    return {
+        "read": report.rows_read,
+        "new": report.rows_new,
+        "changed": report.rows_changed,
+        "dropped": report.rows_dropped,
     }
 
 

@@ -77,7 +77,8 @@ class JobSpec(NamedTuple):
     """A line of the catalogue.
 
     ``waits_for`` says in words what is missing before the job can run on a target, '' for
-    nothing. A run that takes longer than ``timeout`` is given up and counts as failed.
+    nothing. A run that takes longer than ``timeout`` is given up and counts as failed. Jobs of one
+    ``group`` take turns on a target.
     """
 
     name: str
@@ -87,6 +88,7 @@ class JobSpec(NamedTuple):
     run: Callable[[Work], Facts]
     timeout: timedelta = timedelta(minutes=10)
     waits_for: Callable[[Database, str], str] = always_ready
+    group: str = ""
 
     def described(self) -> Job:
         """The line as the database keeps it for screens and commands."""
