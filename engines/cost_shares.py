@@ -5,6 +5,7 @@ weigh alike. What no pod requests is idle. Nodes without a known price are in no
 there are stands in the cluster's summary.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -34,6 +35,7 @@ class CostShares(msgspec.Struct, frozen=True, kw_only=True):
 
     workloads: tuple[WorkloadCost, ...]
     idle_usd_per_hour: Decimal
+    by_capacity_type: Mapping[str, Decimal]  # "spot", "on-demand" ...; "" where nothing tells
 
     def by_namespace(self) -> dict[str, Decimal]:
         """The cost of each namespace, USD per hour, dearest first."""
@@ -70,7 +72,16 @@ def share_costs(state: ClusterState, now: datetime) -> CostShares:
     return CostShares(
         workloads=tuple(workloads),
         idle_usd_per_hour=_usd(max(0.0, float(costs.sum() - caused.sum()))),
+        by_capacity_type=_by_capacity_type(state, costs),
     )
+
+
+def _by_capacity_type(state: ClusterState, costs: NDArray[np.float64]) -> dict[str, Decimal]:
+    sums: dict[str, float] = {}
+    for kind, cost in zip(state.cluster.nodes.capacity_types, costs.tolist(), strict=True):
+        name = "" if kind is None else kind.value
+        sums[name] = sums.get(name, 0.0) + cost
+    return {name: _usd(sums[name]) for name in sorted(sums)}
 
 
 def _part(asked: NDArray[np.int64], there: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What the first screen shows: cost and savings of all clusters, and what to do next."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -9,10 +9,13 @@ import msgspec
 
 from db.records import Cluster, DecisionFilter, DecisionSummary
 from db.repositories import clusters, decisions
-from db.session import Database
+from db.session import Database, Reader
 from engines.contracts.pricing import HOURS_PER_MONTH
-from services.workflows.browse_clusters import ClusterSummary, load_cluster_view
+from engines.contracts.results import DecisionType
+from engines.cost import ClusterSummary, summarise_cluster
+from engines.cost_shares import CostShares, share_costs
 from services.workflows.check_health import check_health
+from services.workflows.priced_state import load_priced_state
 
 
 class NextStepKind(StrEnum):
@@ -31,24 +34,28 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: NextStepKind
     subject: str = ""
+    decision_type: DecisionType | None = None
     decision_id: int | None = None
     savings_usd_month: Decimal | None = None
 
 
 class ClusterLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A cluster with its cost, and the newest decision about it (None: there is none).
+    """A cluster with its cost and who causes it, and the newest decision of each type about it.
 
-    ``saving_usd_month`` is that of the newest decision where its verdict is safe, else zero.
+    ``saving_usd_month`` is that of the best of them with a safe plan, else zero: savings of
+    several engines may touch the same nodes, so they are never summed.
     """
 
     cluster: Cluster
     summary: ClusterSummary
+    costs: CostShares
     latest: DecisionSummary | None
+    by_type: tuple[DecisionSummary, ...]
     saving_usd_month: Decimal
 
     @property
     def planned_usd_month(self) -> Decimal | None:
-        """What the cluster would cost with its newest safe plan; None: no plan saves anything."""
+        """What the cluster would cost with its best safe plan; None: no plan saves anything."""
         if self.saving_usd_month <= 0:
             return None
         return self.summary.current_cost_per_month - self.saving_usd_month
@@ -63,22 +70,17 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     cost_per_month: Decimal
     saving_usd_month: Decimal
     saving_share: float | None  # of the cost; None: nothing costs anything
+    decisions_today: int  # in the last 24 hours
     next_steps: tuple[NextStep, ...]
 
 
 def load_overview(database: Database, *, at: datetime) -> Overview:
     """Cost, savings and next steps as of ``at``."""
     with database.reader() as reader:
-        known = clusters.list_all(reader)
-        latest = {
-            one.id: decisions.list_page(reader, DecisionFilter(cluster_id=one.id), limit=1).items
-            for one in known
-        }
-    lines = tuple(
-        _line(database, one, latest[one.id][0] if latest[one.id] else None, at)
-        for one in known
-        if one.latest_snapshot_digest is not None
-    )
+        known = [one for one in clusters.list_all(reader) if one.latest_snapshot_digest is not None]
+        lines = tuple(_line(reader, one, at) for one in known)
+        day = DecisionFilter(since=at - timedelta(days=1))
+        today = decisions.list_page(reader, day, limit=1).total
     cost = sum((line.summary.current_cost_per_hour for line in lines), Decimal(0))
     saving = sum((line.saving_usd_month for line in lines), Decimal(0))
     month = cost * HOURS_PER_MONTH
@@ -89,20 +91,33 @@ def load_overview(database: Database, *, at: datetime) -> Overview:
         cost_per_month=month,
         saving_usd_month=saving,
         saving_share=float(saving / month) if month else None,
+        decisions_today=today,
         next_steps=_next_steps(database, lines, at),
     )
 
 
-def _line(
-    database: Database, cluster: Cluster, latest: DecisionSummary | None, at: datetime
-) -> ClusterLine:
-    is_safe = latest is not None and latest.is_safe is True
+def _line(reader: Reader, cluster: Cluster, at: datetime) -> ClusterLine:
+    state = load_priced_state(reader, cluster, at)
+    by_type = tuple(_newest_decisions(reader, cluster))
     return ClusterLine(
         cluster=cluster,
-        summary=load_cluster_view(database, cluster.id, at=at).summary,
-        latest=latest,
-        saving_usd_month=latest.estimated_savings if latest and is_safe else Decimal(0),
+        summary=summarise_cluster(state, at),
+        costs=share_costs(state, at),
+        latest=max(by_type, key=lambda one: one.created_at, default=None),
+        by_type=by_type,
+        saving_usd_month=max((_safe_saving(one) for one in by_type), default=Decimal(0)),
     )
+
+
+def _newest_decisions(reader: Reader, cluster: Cluster) -> Iterator[DecisionSummary]:
+    """The newest decision of each type about a cluster."""
+    for decision_type in DecisionType:
+        wanted = DecisionFilter(cluster_id=cluster.id, decision_type=decision_type)
+        yield from decisions.list_page(reader, wanted, limit=1).items
+
+
+def _safe_saving(decision: DecisionSummary) -> Decimal:
+    return decision.estimated_savings if decision.is_safe else Decimal(0)
 
 
 def _next_steps(
@@ -125,20 +140,22 @@ def _next_steps(
         NextStep(
             kind=NextStepKind.REVIEW_PLAN,
             subject=line.cluster.name,
-            decision_id=line.latest.id,
-            savings_usd_month=line.saving_usd_month,
+            decision_type=decision.decision_type,
+            decision_id=decision.id,
+            savings_usd_month=_safe_saving(decision),
         )
-        for line in sorted(lines, key=lambda one: (-one.saving_usd_month, one.cluster.name))
-        if line.latest is not None and line.saving_usd_month > 0
+        for line in lines
+        for decision in line.by_type
+        if _safe_saving(decision) > 0
     ]
+    plans.sort(key=lambda one: (-(one.savings_usd_month or 0), one.subject))
     unasked = [
         NextStep(kind=NextStepKind.DRY_RUN, subject=line.cluster.name)
         for line in lines
         if line.latest is None
     ]
     stale = [
-        NextStep(kind=NextStepKind.REFRESH_DATA, subject=f"{one.kind} ({one.source})")
-        for one in health.data
-        if one.is_stale
+        NextStep(kind=NextStepKind.REFRESH_DATA, subject=kind)
+        for kind in dict.fromkeys(one.kind for one in health.data if one.is_stale)
     ]
     return (*missing, *plans, *unasked, *stale)

@@ -7,7 +7,15 @@ from decimal import Decimal
 
 from engines.cost import summarise_cluster
 from engines.cost_shares import NO_WORKLOAD, share_costs
-from tests.builders import NOW, a_node, a_pod, a_state, a_workload, an_on_demand_price
+from tests.builders import (
+    NOW,
+    a_node,
+    a_pod,
+    a_price,
+    a_state,
+    a_workload,
+    an_on_demand_price,
+)
 
 
 def _state(*objects):
@@ -76,3 +84,17 @@ def test_namespaces_come_dearest_first():
     )
 
     assert list(shares.by_namespace()) == ["large", "small"]
+
+
+def test_cost_by_capacity_type_is_that_of_its_nodes():
+    """One node at 0.20 on demand, one at 0.08 on Spot."""
+    state = a_state(
+        a_node("node-a"),
+        a_node("node-b", capacity_type="spot"),
+        on_demand=(an_on_demand_price("0.20"),),
+        prices=(a_price("0.08"),),
+    )
+
+    shares = share_costs(state, NOW)
+
+    assert shares.by_capacity_type == {"on-demand": Decimal("0.2"), "spot": Decimal("0.08")}

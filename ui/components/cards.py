@@ -40,7 +40,7 @@ class FeedLine:
 
 def show_cards(cards: Sequence[Card]) -> None:
     """A row of cards of equal height that wraps where the window is narrow."""
-    least = 158 if len(cards) <= 4 else 190  # so that no card stands alone in a second row
+    least = 190 if len(cards) == 5 else 158  # so that no card stands alone in a second row
     st.html(
         f'<div class="co-cards" style="--co-least:{least}px">{"".join(map(_card, cards))}</div>'
     )

@@ -21,6 +21,7 @@ from services.workflows import (
     browse_overview,
     browse_safety,
     browse_system,
+    browse_trend,
     market_coverage,
     recommend,
 )
@@ -174,3 +175,5 @@ combined_plan = cached(
     DataKind.ON_DEMAND_PRICES,
     DataKind.INSTANCE_TYPES,
 )
+trend = cached(browse_trend.load_trend, DataKind.METRICS)
+cost_now = cached(browse_trend.load_cost_now, DataKind.METRICS)

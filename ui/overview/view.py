@@ -1,4 +1,4 @@
-"""The Overview page: cards, next steps, clusters, activity and ages, refreshed by itself."""
+"""The whole Overview, refreshed by itself: figures, next steps, cost, activity, clusters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,21 +9,13 @@ from services.errors import CloudOptimError
 from services.workflows.browse_overview import NextStep, NextStepKind, Overview
 from services.workflows.browse_system import Event
 from ui import navigation, session
-from ui.components import charts, data, formatting, tables, wording
-from ui.components.cards import (
-    Card,
-    FeedLine,
-    Tone,
-    show_cards,
-    show_empty,
-    show_feed,
-    show_heading,
-    show_problem,
-)
+from ui.components import data, formatting, tables, wording
+from ui.components.cards import FeedLine, show_empty, show_feed, show_heading, show_problem
+from ui.overview.costs import show_breakdown, show_trend
+from ui.overview.figures import show_overview_cards
 
-REFRESH_SECONDS = 60
+REFRESH_SECONDS = 10
 FEED_LENGTH = 12
-MAX_BARS = 8
 CLUSTER_COLUMNS = (
     tables.Column(name="name", label="Cluster"),
     tables.Column(name="nodes", label="Nodes", kind="number"),
@@ -54,87 +46,17 @@ def show_overview() -> None:
     except CloudOptimError as error:
         show_problem(error)
         return
-    _show_cards(overview)
+    show_overview_cards(overview)
     steps, activity = st.columns((3, 2), gap="medium")
     with steps:
         _show_next_steps(overview.next_steps)
         if overview.lines:
-            _show_costs(overview)
+            show_trend()
     with activity:
         _show_activity(feed)
     if overview.lines:
+        show_breakdown(overview)
         _show_clusters(overview)
-
-
-def _show_cards(overview: Overview) -> None:
-    now = session.now()
-    nodes = sum(line.summary.node_count for line in overview.lines)
-    spot = sum(line.summary.spot_count for line in overview.lines)
-    judged = [line.latest for line in overview.lines if line.latest is not None]
-    newest = max(judged, key=lambda one: one.created_at, default=None)
-    show_cards(
-        [
-            Card(
-                label="Cost now",
-                value=formatting.price_per_hour(overview.cost_per_hour),
-                note=f"{formatting.money(overview.cost_per_month, 0)} a month",
-                source="nodes of the dumps at list prices",
-                tone="info",
-            )
-            if overview.lines
-            else Card(label="Cost now", value="none yet", note="open a cluster first"),
-            Card(
-                label="Safe savings found",
-                value=f"{formatting.money(overview.saving_usd_month, 0)}/month",
-                note=f"{formatting.percent(overview.saving_share)} of the cost",
-                source="newest decision of each cluster",
-                tone="good" if overview.saving_usd_month else "plain",
-            )
-            if judged
-            else Card(label="Safe savings found", value="none yet", note="dry-run an engine first"),
-            Card(
-                label="Clusters",
-                value=str(len(overview.lines)),
-                note=f"{formatting.count_of(nodes, 'node')}, {spot} on Spot",
-                source=_oldest_state(overview, now),
-            ),
-            Card(
-                label="Latest decision",
-                value="none yet" if newest is None else wording.verdict(newest.action_taken or ""),
-                note="" if newest is None else f"{newest.cluster_id}, No. {newest.id}",
-                source="" if newest is None else formatting.age(newest.created_at, now),
-                tone=_tone(newest is not None and newest.is_safe is True, newest is not None),
-            ),
-            _data_card(now),
-        ]
-    )
-
-
-def _tone(is_safe: bool, is_known: bool) -> Tone:
-    return ("good" if is_safe else "warning") if is_known else "plain"
-
-
-def _oldest_state(overview: Overview, now: datetime) -> str:
-    moments = [
-        line.cluster.latest_snapshot_at
-        for line in overview.lines
-        if line.cluster.latest_snapshot_at is not None
-    ]
-    return f"oldest state {formatting.age(min(moments), now)}" if moments else ""
-
-
-def _data_card(now: datetime) -> Card:
-    ages = data.data_ages()
-    if not ages:
-        return Card(label="Market data", value="none yet", note="import some on Pricing")
-    oldest = min(ages, key=lambda one: one.as_of)
-    newest = max(ages, key=lambda one: one.as_of)
-    return Card(
-        label="Market data",
-        value=formatting.age(newest.as_of, now),
-        note=f"newest: {newest.kind}",
-        source=f"oldest: {oldest.kind}, {formatting.age(oldest.as_of, now)}",
-    )
 
 
 def _show_next_steps(steps: Sequence[NextStep]) -> None:
@@ -171,13 +93,14 @@ def _step_words(step: NextStep) -> tuple[str, str, dict[str, str]]:
             return "**Open a cluster** from what kubectl prints", "clusters", {}
         case NextStepKind.REVIEW_PLAN:
             amount = formatting.money(step.savings_usd_month, 0).replace("$", "\\$")
-            text = f"**{step.subject}**: review the plan that saves **{amount} a month**"
+            engine = wording.decision_type(step.decision_type or "")
+            text = f"**{step.subject}**, {engine}: review the plan that saves **{amount} a month**"
             return text, "optimize", {"decision": str(step.decision_id)}
         case NextStepKind.DRY_RUN:
             text = f"**{step.subject}**: dry-run the Spot optimizer"
             return text, "optimize", {"optimize_cluster": step.subject}
         case NextStepKind.REFRESH_DATA:
-            text = f"Import newer data: {step.subject} is stale"
+            text = f"Bring {wording.data_kind(step.subject)} up to date: it is stale"
             return text, "pricing", {"pricing_tab": "Import"}
 
 
@@ -199,21 +122,6 @@ def _feed_line(event: Event, now: datetime) -> FeedLine:
         age=formatting.age(event.occurred_at, now),
         hover=formatting.moment_utc(event.occurred_at),
     )
-
-
-def _show_costs(overview: Overview) -> None:
-    """Each cluster's month now, and with its newest safe plan."""
-    show_heading("Cost a month", "Now, and with the newest safe plan of each cluster")
-    lines = sorted(overview.lines, key=lambda one: -one.summary.current_cost_per_month)
-    lines = lines[:MAX_BARS]
-    figure = charts.paired_bars(
-        [line.cluster.name for line in lines],
-        {
-            "now": [line.summary.current_cost_per_month for line in lines],
-            "with the plan": [line.planned_usd_month for line in lines],
-        },
-    )
-    st.plotly_chart(figure, key="overview-costs", config=charts.PLOT_CONFIG)
 
 
 def _show_clusters(overview: Overview) -> None:

@@ -1,0 +1,1 @@
+"""The Overview page: figures, what to do next, trend, who causes the cost, activity, clusters."""
