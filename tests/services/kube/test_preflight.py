@@ -353,3 +353,17 @@ def test_the_way_to_the_token_in_the_manifest_is_the_secret_that_it_makes():
 
     command = f"kubectl -n {metadata['namespace']} get secret {metadata['name']} "
     assert command in MANIFEST.read_text()
+
+
+def test_the_guide_lists_every_permission_of_the_role():
+    text = (ROOT / "docs" / "connecting.md").read_text()
+    rows = [line.split("|") for line in text.splitlines() if line.count("|") == 5]
+    told = {
+        (verb.strip(), group.strip().replace("core", ""), resource.strip().strip("`"))
+        for _, groups, resources, verbs, _, _ in rows
+        for group in groups.split(",")
+        for resource in resources.split(",")
+        for verb in verbs.split(",")
+    }
+
+    assert granted() <= told
