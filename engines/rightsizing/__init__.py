@@ -5,10 +5,10 @@ Start with ``engine.recommend_rightsizing``; docs/engines.md explains rules, cod
 
 from engines.rightsizing.engine import NAME, VERSION, recommend_rightsizing
 from engines.rightsizing.parameters import RightsizingParameters
-from engines.rightsizing.reasons import RefusalReason, WarningCode, WorkloadReason
+from engines.rightsizing.reasons import NodeReason, RefusalReason, WarningCode, WorkloadReason
 
 PARAMETERS = RightsizingParameters
-REASONS = (RefusalReason, WorkloadReason)
+REASONS = (RefusalReason, WorkloadReason, NodeReason)
 WARNINGS = WarningCode
 
 __all__ = [

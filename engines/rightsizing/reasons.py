@@ -32,6 +32,23 @@ class WorkloadReason(StrEnum):
     FITS_NO_NODE = "fits_no_node"
 
 
+class NodeReason(StrEnum):
+    """Why a node keeps its instance type."""
+
+    WELL_USED = "well_used"
+    PODS_NOT_READ = "pods_not_read"
+    NOT_IN_SERVICE = "not_in_service"
+    TYPE_CHOSEN_ELSEWHERE = "type_chosen_elsewhere"
+    OTHER_SYSTEM = "other_operating_system"
+    RESERVED = "reserved_capacity"
+    UNKNOWN_TYPE = "unknown_instance_type"
+    NOT_INTERCHANGEABLE = "not_interchangeable"
+    PRICE_UNKNOWN = "price_unknown"
+    REQUESTS_HOLD_IT = "requests_hold_it"
+    NO_SMALLER_TYPE = "no_smaller_type"
+    NO_LARGER_TYPE = "no_larger_type"
+
+
 class WarningCode(StrEnum):
     """What a reader should know before trusting the answer."""
 
