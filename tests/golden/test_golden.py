@@ -10,12 +10,14 @@ import pytest
 
 from engines.contracts.requests import parse_request
 from engines.ghost_probe import find_ghosts
+from engines.office_hours import plan_office_hours
 from engines.spot_optimizer import recommend_spot_pools
 from engines.volume_cleanup import find_zombie_volumes
 
 HERE = Path(__file__).parent
 ENGINES = {
     "ghost_probe": find_ghosts,
+    "office_hours": plan_office_hours,
     "spot_optimizer": recommend_spot_pools,
     "volume_cleanup": find_zombie_volumes,
 }

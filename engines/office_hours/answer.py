@@ -1,0 +1,266 @@
+"""The answer of the office hours: changes, steps, savings by the calendar, and the forecast."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engines.contracts.kubernetes import CronJob, StatefulSet
+from engines.contracts.plan import (
+    PlanStep,
+    ScaleWorkload,
+    SuspendCronjob,
+    Verify,
+    WaitForPods,
+    WorkloadRef,
+)
+from engines.contracts.pricing import HOURS_PER_MONTH
+from engines.contracts.requests import DecisionRequest, input_digest
+from engines.contracts.results import (
+    DecisionResponse,
+    DecisionStatus,
+    DecisionType,
+    EngineIdentity,
+    Json,
+    Recommendation,
+    Skipped,
+    Subject,
+)
+from engines.contracts.snapshot import WorkloadKey
+from engines.contracts.verdict import PlanPurpose
+from engines.office_hours.calendar import is_open, next_change, open_intervals
+from engines.office_hours.decisions import Change, Left
+from engines.office_hours.reasons import WorkloadReason
+from engines.office_hours.reckoning import Changed, Reckoning, Verdict, changed_of
+from engines.office_hours.savings import NodeEffect
+from engines.office_hours.schedules import Environment
+from engines.office_hours.selection import Schedules
+from engines.office_hours.warnings import confidence_of, warnings_of
+
+FORECAST = timedelta(days=7)
+
+_GONE = Left(
+    WorkloadReason.GONE, "sleeps according to the ledger, but the cluster has no such workload"
+)
+_SLEEPERS = frozenset(
+    {
+        WorkloadReason.AWAKE,
+        WorkloadReason.ASLEEP,
+        WorkloadReason.MANUAL_WAKE,
+        WorkloadReason.WITHIN_GRACE,
+        WorkloadReason.MADE_WHILE_CLOSED,
+        WorkloadReason.CHANGED_BY_HAND,
+    }
+)
+
+
+def answer(
+    request: DecisionRequest,
+    engine: EngineIdentity,
+    schedules: Schedules,
+    verdicts: Sequence[Verdict],
+    gone: Sequence[WorkloadKey],
+) -> DecisionResponse:
+    """Put together all that was decided."""
+    reckoning, changes = Reckoning(request), changed_of(verdicts)
+    recommendations = tuple(_recommendation(one, reckoning, request.now) for one in changes)
+    skipped = (
+        *(_skipped(one.key, one.outcome) for one in verdicts if isinstance(one.outcome, Left)),
+        *(_skipped(key, _GONE) for key in gone),
+    )
+    return DecisionResponse(
+        request_id=request.request_id,
+        decision_type=DecisionType.SCHEDULE,
+        engine=engine,
+        input_digest=input_digest(request),
+        status=DecisionStatus.OK,
+        recommendations=recommendations,
+        skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
+        execution_plan=tuple(_steps(changes)),
+        estimated_savings=sum((one.savings_usd_month for one in recommendations), Decimal(0)),
+        confidence_score=confidence_of(request, schedules, changes, reckoning),
+        warnings=warnings_of(request, schedules, changes, reckoning),
+        evidence={
+            "purpose": _purpose(changes),
+            "skipped_by_reason": dict(sorted(Counter(one.reason for one in skipped).items())),
+            "environments": [
+                _environment(one, verdicts, reckoning, request.now)
+                for one in schedules.environments
+            ],
+            **_ledger(verdicts, changes, gone, request.now),
+            "nodes": _nodes(reckoning.effects(changes)),
+        },
+    )
+
+
+def _skipped(key: WorkloadKey, left: Left) -> Skipped:
+    return Skipped(
+        subject=_subject(key),
+        reason=left.reason,
+        message=f"{key.kind} {key.namespace}/{key.name} {left.message}",
+        subjects=left.subjects,
+    )
+
+
+def _subject(key: WorkloadKey) -> Subject:
+    return Subject(kind=key.kind, namespace=key.namespace, name=key.name)
+
+
+def _recommendation(changed: Changed, reckoning: Reckoning, now: datetime) -> Recommendation:
+    verdict, change = changed
+    saving = reckoning.usd_month(verdict) if changed.is_sleep else Decimal(0)
+    return Recommendation(
+        subject=_subject(verdict.key),
+        action=change.action,
+        savings_usd_month=saving or Decimal(0),
+        reason=change.message,
+        current={"replicas": verdict.standing.replicas},
+        recommended={"replicas": change.replicas, "saved_replicas": change.saved},
+        evidence={
+            "is_saving_known": saving is not None,
+            **_calendar_evidence(verdict.environment, reckoning, now),
+        },
+    )
+
+
+def _calendar_evidence(
+    environment: Environment | None, reckoning: Reckoning, now: datetime
+) -> dict[str, Json]:
+    if environment is None:
+        return {"environment": None}
+    changes_at = next_change(environment.schedule, now)
+    return {
+        "environment": environment.document.environment,
+        "next_change_at": None if changes_at is None else changes_at.isoformat(),
+        "hours_asleep_in_month": round(reckoning.hours_asleep(environment.schedule), 4),
+    }
+
+
+def _steps(changes: Sequence[Changed]) -> Iterator[PlanStep]:
+    """Front ends fall asleep before what keeps their data, and wake after it."""
+    for one in sorted(changes, key=lambda one: (_priority(one), one.verdict.key)):
+        yield _step(one)
+    woken = {one.verdict.key.namespace for one in changes if not one.is_sleep}
+    if woken:
+        yield WaitForPods(id="wait", namespaces=tuple(sorted(woken)))
+    if changes:
+        yield Verify(
+            id="verify",
+            expectation=f"{len(changes)} workloads have the replicas that they were given",
+        )
+
+
+def _priority(changed: Changed) -> int:
+    workload = changed.verdict.standing.workload
+    order = 0 if isinstance(workload, StatefulSet) else 2 if isinstance(workload, CronJob) else 1
+    return 2 - order if changed.is_sleep else order
+
+
+def _step(changed: Changed) -> PlanStep:
+    (_, key, standing, _, _), change = changed
+    reference = WorkloadRef(kind=key.kind, namespace=key.namespace, name=key.name)
+    name = f"{change.action}-{key.kind.lower()}-{key.namespace}-{key.name}"
+    if isinstance(standing.workload, CronJob):
+        return SuspendCronjob(
+            id=name,
+            priority=_priority(changed),
+            workload=reference,
+            suspend=change.replicas == 0,
+            previously_suspended=standing.replicas == 0,
+        )
+    return ScaleWorkload(
+        id=name,
+        priority=_priority(changed),
+        workload=reference,
+        replicas=change.replicas,
+        previous_replicas=standing.replicas,
+    )
+
+
+def _purpose(changes: Sequence[Changed]) -> PlanPurpose:
+    """What a caller declares to the judge: whoever brings anything back must meet all layers."""
+    if not changes:
+        return PlanPurpose.CHANGE
+    is_sleep = all(one.is_sleep for one in changes)
+    return PlanPurpose.SCHEDULED_SLEEP if is_sleep else PlanPurpose.SCHEDULED_WAKE
+
+
+def _ledger(
+    verdicts: Sequence[Verdict],
+    changes: Sequence[Changed],
+    gone: Sequence[WorkloadKey],
+    now: datetime,
+) -> dict[str, Json]:
+    """What ``saved_replicas`` must gain before the steps run, and may lose now or after them."""
+    stale = [one.key for one in verdicts if isinstance(one.outcome, Left) and one.outcome.forget]
+    return {
+        "save": [
+            {
+                **one.verdict.key._asdict(),
+                "replicas": one.change.saved,
+                "slept_to": one.change.replicas,
+                "slept_at": now.isoformat(),
+            }
+            for one in changes
+            if one.is_sleep
+        ],
+        "forget": [key._asdict() for key in sorted((*stale, *gone))],
+        "forget_when_woken": [one.verdict.key._asdict() for one in changes if not one.is_sleep],
+    }
+
+
+def _environment(
+    environment: Environment, verdicts: Sequence[Verdict], reckoning: Reckoning, now: datetime
+) -> dict[str, Json]:
+    """One environment on the page: now, the coming week, and what its workloads would save."""
+    schedule, document = environment.schedule, environment.document
+    mine = [one for one in verdicts if _follows(one, environment)]
+    able = [one for one in mine if _may_sleep(one)]
+    savings = [reckoning.usd_month(one) for one in able]
+    asleep = reckoning.hours_asleep(schedule)
+    return {
+        **_calendar_evidence(environment, reckoning, now),
+        "timezone": document.timezone,
+        "local_time": now.astimezone(schedule.zone).isoformat(),
+        "is_open": is_open(schedule, now),
+        "open": [
+            {"from": one.start.isoformat(), "to": one.end.isoformat()}
+            for one in open_intervals(schedule, now, now + FORECAST)
+        ],
+        "hours_awake_in_month": round(float(HOURS_PER_MONTH) - asleep, 4),
+        "scale_down_replicas": document.scale_down_replicas,
+        "scale_down_instance_count": document.scale_down_instance_count,
+        "workloads": len(mine),
+        "workloads_that_sleep": len(able),
+        "workloads_without_known_cost": sum(one is None for one in savings),
+        "savings_usd_month": sum((one for one in savings if one is not None), Decimal(0)),
+    }
+
+
+def _follows(verdict: Verdict, environment: Environment) -> bool:
+    own = verdict.environment
+    return own is not None and own.document.environment == environment.document.environment
+
+
+def _may_sleep(verdict: Verdict) -> bool:
+    """Whether the workload follows its schedule, be it asleep just now or not."""
+    outcome = verdict.outcome
+    return isinstance(outcome, Change) or outcome.reason in _SLEEPERS
+
+
+def _nodes(effects: Sequence[NodeEffect]) -> Mapping[str, Json]:
+    """Which nodes stand empty once the workloads sleep, and what holds the others.
+
+    There are no steps for nodes: whoever scales the nodes takes the empty ones.
+    """
+    empty = [one for one in effects if not one.pod_count]
+    return {
+        "has_steps": False,
+        "emptied": [one.node for one in empty],
+        "emptied_usd_per_hour": sum((one.usd_per_hour or Decimal(0) for one in empty), Decimal(0)),
+        "held": [
+            {"node": one.node, "pods": list(one.pods), "pod_count": one.pod_count}
+            for one in effects
+            if one.pod_count
+        ],
+    }

@@ -1,0 +1,47 @@
+"""The parameters of office hours: schedules, what was put to sleep, who was woken by hand."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from engines.contracts.json_values import Time
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Minutes = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class SavedReplicas(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workload that was put to sleep: the replicas it had, and those it was given then.
+
+    A CronJob that ran has 1, a suspended one 0.
+    """
+
+    namespace: str
+    kind: str
+    name: str
+    replicas: Count
+    slept_to: Count = 0
+    slept_at: Time | None = None
+
+
+class ManualWake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workload that somebody wants awake until a time, whatever its schedule says."""
+
+    namespace: str
+    kind: str
+    name: str
+    until: Time
+
+
+class ScheduleParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a request may tell the office hours. All have defaults."""
+
+    schedules: tuple[Mapping[str, Any], ...] = ()
+    """The schedules of environments, each an object; one that is not understood keeps awake."""
+    saved_replicas: tuple[SavedReplicas, ...] = ()
+    """Workloads that we put to sleep, from our own ledger."""
+    manual_wake: tuple[ManualWake, ...] = ()
+    """Workloads that somebody wants awake for now."""
+    grace_minutes: Minutes = 15.0
+    """Workloads that were made less than so long ago are left alone."""
