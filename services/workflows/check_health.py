@@ -58,16 +58,16 @@ def check_health(database: Database, *, now: datetime) -> Health:
         failures = [run for kind in KIND_OF_AGE.values() if (run := _last_failure(reader, kind))]
     reasons = (
         *(
-            f"{one.kind} of {one.source}: newest from {one.as_of:%Y-%m-%d}, stale"
+            f"{_in_words(one.kind)} of {one.source}: newest from {one.as_of:%Y-%m-%d}, stale"
             for one in data
             if one.is_stale
         ),
         *(
-            f"no {kind} are stored; import some"
+            f"nothing is stored of {_in_words(kind)}; fetch or import it"
             for kind in NEEDED
             if all(one.kind is not kind for one in data)
         ),
-        *(f"the last import of {run.kind} failed: {run.error}" for run in failures),
+        *(f"the last import of {_in_words(run.kind)} failed: {run.error}" for run in failures),
     )
     return Health(
         status=HealthStatus.DEGRADED if reasons else HealthStatus.OK,
@@ -75,6 +75,10 @@ def check_health(database: Database, *, now: datetime) -> Health:
         data=data,
         reasons=reasons,
     )
+
+
+def _in_words(kind: DataKind) -> str:
+    return kind.value.replace("_", " ")
 
 
 def _stored_data(age: DataAge, now: datetime) -> StoredData:

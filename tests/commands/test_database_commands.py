@@ -67,7 +67,7 @@ def test_health_tells_what_is_missing(terminal):
 
     assert answer.code == 0
     assert json.loads(answer.stdout)["status"] == "degraded"
-    assert "no spot_prices are stored; import some" in json.loads(answer.stdout)["reasons"]
+    assert "nothing is stored of spot prices; fetch or import it" in json.loads(answer.stdout)["reasons"]
 
 
 def test_health_for_people_shows_the_age_of_each_source(terminal, tmp_path):
@@ -81,4 +81,4 @@ def test_health_for_people_shows_the_age_of_each_source(terminal, tmp_path):
     assert answer.stdout.startswith("Status: degraded")
     assert "2020-01-01 00:00 UTC" in answer.stdout
     assert "stale" in answer.stdout
-    assert "note: no spot_prices are stored" in answer.stderr
+    assert "note: nothing is stored of spot prices" in answer.stderr

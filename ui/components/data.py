@@ -16,12 +16,14 @@ from prometheus_client import Counter
 from engines.contracts.errors import CloudOptimError
 from services.workflows import (
     browse_clusters,
+    browse_customers,
     browse_decisions,
     browse_market,
     browse_overview,
     browse_safety,
     browse_system,
     browse_trend,
+    job_control,
     market_coverage,
     recommend,
 )
@@ -142,6 +144,7 @@ imports = cached(browse_system.load_imports, DataKind.IMPORTS)
 events = cached(browse_system.load_events, DataKind.EVENTS)
 coverage = cached(market_coverage.load_market_coverage, DataKind.SPOT_PRICES)
 clusters = cached(browse_clusters.load_clusters, DataKind.CLUSTERS)
+customers = cached(browse_customers.load_customers, DataKind.CLUSTERS)
 decision_page = cached(browse_decisions.load_decision_page, DataKind.DECISIONS)
 decision = cached(browse_decisions.load_decision, DataKind.DECISIONS)
 decision_sources = cached(browse_decisions.load_decision_sources, DataKind.DECISIONS)
@@ -177,3 +180,4 @@ combined_plan = cached(
 )
 trend = cached(browse_trend.load_trend, DataKind.METRICS)
 cost_now = cached(browse_trend.load_cost_now, DataKind.METRICS)
+jobs = cached(job_control.list_jobs, DataKind.JOBS, DataKind.CLUSTERS)

@@ -36,8 +36,8 @@ def test_an_empty_database_works_but_says_what_it_lacks(database):
 
     assert health.status is HealthStatus.DEGRADED
     assert health.reasons == (
-        "no spot_prices are stored; import some",
-        "no spot_advisor are stored; import some",
+        "nothing is stored of spot prices; fetch or import it",
+        "nothing is stored of spot advisor; fetch or import it",
     )
 
 
@@ -50,7 +50,7 @@ def test_stale_data_are_named_with_their_age(database):
 
     assert health.status is HealthStatus.DEGRADED
     assert health.reasons == (
-        "spot_prices of us-east-1, Linux/UNIX: newest from 2026-07-19, stale",
+        "spot prices of us-east-1, Linux/UNIX: newest from 2026-07-19, stale",
     )
     assert health.data[0].age_seconds == 37 * 3600
 
@@ -66,5 +66,5 @@ def test_a_failed_import_is_told_until_one_succeeds(database):
     (reason,) = check_health(database, now=NOW).reasons
     take_in(database, advisor_json())
 
-    assert reason.startswith("the last import of spot_advisor failed: bad.json")
+    assert reason.startswith("the last import of spot advisor failed: bad.json")
     assert check_health(database, now=NOW).reasons == ()

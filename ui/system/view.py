@@ -56,8 +56,9 @@ def show_health() -> None:
         show_problem(error)
         return
     show_cards([_database_card(status), _data_card(health), _cache_card(), _program_card(status)])
-    for reason in health.reasons:
-        st.warning(formatting.plain(formatting.sentence(reason)), icon=":material/schedule:")
+    if health.reasons:
+        lines = (formatting.plain(formatting.sentence(one)) for one in health.reasons)
+        st.warning("  \n".join(lines), icon=":material/schedule:")
 
 
 def show_data_ages() -> None:
