@@ -23,8 +23,8 @@ $(DEV_READY): requirements-dev.txt $(RUN_READY)
 	$(PIP) install -r requirements-dev.txt
 	touch $@
 
-run: $(RUN_READY)  ## open the workbench on http://127.0.0.1:8501
-	$(BIN)/python app.py
+run: $(RUN_READY)  ## sandbox, scheduler and the workbench on http://127.0.0.1:8501
+	$(BIN)/python run.py
 
 test: $(DEV_READY)  ## all tests, on SQLite and PostgreSQL, with a real browser
 	$(BIN)/python -m tests.prepare

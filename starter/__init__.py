@@ -1,0 +1,1 @@
+"""``make run``: brings the whole product up on one machine, and takes it down again."""

@@ -1,0 +1,67 @@
+"""What is to be started: with a sandbox or without, on which database, with which settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.bootstrap import open_database
+from services.settings import Settings
+from services.workflows.browse_clusters import load_clusters
+
+SANDBOX_DATABASE = "sandbox.sqlite3"
+CONNECTION_FILE = "sandbox.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    var: Path
+    seed: int
+    aws_port: int
+    kube_port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """``settings`` are those of all children; ``connection_file`` None: no sandbox."""
+
+    settings: Settings
+    changes: Mapping[str, str]
+    """What differs from the settings that were found, by name of the variable."""
+
+    connection_file: Path | None
+    reason: str
+
+
+def make_plan(settings: Settings, options: Options) -> Plan:
+    """A sandbox, unless the settings name a database or the usual one knows a cluster."""
+    has_url = bool(settings.database_url or settings.db_host)
+    if settings.database_kind == "real" and has_url:
+        return _without_sandbox(settings, "a database is configured")
+    if settings.database_kind == "real" and _knows_clusters(settings):
+        return _without_sandbox(settings, "a cluster of yours is registered")
+    changes = {"database_kind": "sandbox"}
+    if not has_url:
+        changes["database_url"] = f"sqlite:///{options.var / SANDBOX_DATABASE}"
+    if not settings.encryption_key and not settings.encryption_key_file:
+        changes["encryption_key_file"] = str(options.var / "secret.key")
+    return Plan(
+        settings=settings.model_copy(update=changes),
+        changes={name.upper(): value for name, value in changes.items()},
+        connection_file=options.var / CONNECTION_FILE,
+        reason="no cluster of yours is registered",
+    )
+
+
+def _without_sandbox(settings: Settings, reason: str) -> Plan:
+    return Plan(settings=settings, changes={}, connection_file=None, reason=reason)
+
+
+def _knows_clusters(settings: Settings) -> bool:
+    """Whether the embedded database exists and knows any cluster."""
+    path = Path(settings.sqlalchemy_url().removeprefix("sqlite:///"))
+    if not path.exists():
+        return False
+    with open_database(settings) as database:
+        return bool(load_clusters(database))
