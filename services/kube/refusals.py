@@ -30,6 +30,19 @@ _NEW_CREDENTIAL: dict[type, str] = {
     ClientCertificate: "it has expired or another authority signed it: give a new one",
 }
 _READ_AGAIN = "it is read again at the next round; until then the last good reading stands"
+_CLEAR: dict[int, tuple[type[KubernetesError], str, str]] = {
+    403: (
+        ForbiddenError,
+        "is not allowed",
+        "apply deploy/kubernetes/rbac.yaml, or add the rule that the preflight names",
+    ),
+    404: (
+        NotServedError,
+        "is not there",
+        "check that the endpoint is the API server's root, without a path",
+    ),
+    410: (ExpiredError, "began with a state that the server has forgotten", _READ_AGAIN),
+}
 
 
 class _Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,24 +61,6 @@ def refusal(
     if status == 401:
         problem = f"the credential is not accepted ({request}: 401)"
         return UnauthorizedError(endpoint, problem, next_step=_NEW_CREDENTIAL[type(credential)])
-    if status == 403:
-        return ForbiddenError(
-            endpoint,
-            f"{request} is not allowed (403){said}",
-            next_step="apply deploy/kubernetes/rbac.yaml, or add the rule that the preflight names",
-        )
-    if status == 404:
-        return NotServedError(
-            endpoint,
-            f"{request} is not there (404){said}",
-            next_step="check that the endpoint is the API server's root, without a path",
-        )
-    if status == 410:
-        return ExpiredError(
-            endpoint,
-            f"{request} took too long for the server's memory (410)",
-            next_step=_READ_AGAIN,
-        )
     if status in (429, 503):
         times = "" if attempt == 1 else f", {attempt} times"
         return OverloadedError(
@@ -77,6 +72,9 @@ def refusal(
     if status >= 500:
         problem = f"{request} failed on the server ({status}){said}"
         return ServerFailedError(endpoint, problem, next_step=_READ_AGAIN)
+    if status in _CLEAR:
+        error, meaning, next_step = _CLEAR[status]
+        return error(endpoint, f"{request} {meaning} ({status}){said}", next_step=next_step)
     return _unexpected(endpoint, request, answer, said)
 
 

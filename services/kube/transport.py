@@ -7,11 +7,10 @@ raises before a request that could change anything leaves.
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -36,6 +35,9 @@ from services.kube.errors import (
     WriteRefusedError,
 )
 from services.kube.sockets import Deadline, PlainPool, RefusedPeerError, TlsPool, tls_context
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
 
 _USER_AGENT = "cloudoptim"
 _BEARER = "BearerToken"  # the official client's name for the Authorization header
@@ -207,8 +209,10 @@ class Transport:
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def _client(access: KubeAccess, token: Callable[[], str | None]) -> ApiClient:
+def _client(access: KubeAccess, token: Callable[[], str | None]) -> "ApiClient":
     """The official client with our credential, our TLS and our watched connections."""
+    from kubernetes.client import ApiClient, Configuration
+
     configuration = Configuration(host=access.endpoint)
     configuration.retries = False
     if is_loopback_endpoint(access.endpoint):
