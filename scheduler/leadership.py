@@ -29,8 +29,12 @@ log = structlog.get_logger(__name__)
 class Leadership:
     """Holds, seeks and gives back the lease. ``term`` is the fence while it is held, else None."""
 
-    def __init__(self, database: Database, holder: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, holder: str, wake: Callable[[], None], ttl: timedelta = TTL
+    ) -> None:
+        """``wake`` is called whenever the lease came or went."""
         self._database = database
+        self._ttl = ttl
         self._wake = wake
         self.holder = holder
         self.term: int | None = None
@@ -42,7 +46,7 @@ class Leadership:
     @property
     def is_certain(self) -> bool:
         """Whether nobody else can hold the lease; only then new work may begin."""
-        return self.term is not None and self.seconds_since_renewal < TTL.total_seconds()
+        return self.term is not None and self.seconds_since_renewal < self._ttl.total_seconds()
 
     @property
     def seconds_since_renewal(self) -> float:
@@ -86,14 +90,14 @@ class Leadership:
         """``began`` counts, not the end: the lease runs from when the database was asked."""
         if self.term is not None:
             with self._database.transaction() as tx:
-                leases.renew(tx, LEASE, self.term, ttl=TTL)
+                leases.renew(tx, LEASE, self.term, ttl=self._ttl)
             self._renewed = began
             return
         with self._database.reader() as reader:
-            is_free = leases.is_free(reader, LEASE, ttl=TTL)
+            is_free = leases.is_free(reader, LEASE, ttl=self._ttl)
         if is_free:
             with self._database.transaction() as tx:
-                term = leases.acquire(tx, LEASE, self.holder, ttl=TTL)
+                term = leases.acquire(tx, LEASE, self.holder, ttl=self._ttl)
             if term is not None:
                 self._renewed = began
                 log.info("leading", holder=self.holder, term=term)

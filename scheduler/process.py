@@ -19,7 +19,7 @@ from db.repositories import data_versions, job_commands, job_control, job_runs, 
 from db.session import Database
 from scheduler.commands import Commands
 from scheduler.lanes import Key, Lanes, Task
-from scheduler.leadership import Leadership
+from scheduler.leadership import TTL, Leadership
 from scheduler.runs import Runner
 from scheduler.targets import find_targets
 from scheduler.timetable import Timetable, first_run
@@ -30,7 +30,7 @@ from services.settings import Settings
 
 TICK_SECONDS = 0.4
 LONGEST_PAUSE_SECONDS = 5.0  # between two attempts at a database that does not answer
-WAITING_SECONDS = 5  # between two looks at whether a job has what it waits for
+WAITING_SECONDS = 2  # between two looks at whether a job has what it waits for
 STOP_SECONDS = 7.0  # of the ten that a stop may take; the rest is for noting what was parked
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class _Controls(NamedTuple):
 class Scheduler:
     """One scheduler process. ``run`` returns after ``stop``, which any thread may call."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by name
         self,
         *,
         database: Database,
@@ -56,13 +56,14 @@ class Scheduler:
         settings: Settings,
         secrets: SecretBox,
         holder: str,
+        ttl: timedelta = TTL,
     ) -> None:
         """``lease_database`` is for the lease alone: the work's connections may all be in use."""
         self._database = database
         self._catalogue = {spec.name: spec for spec in catalogue}
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self.leadership = Leadership(lease_database, holder, self._wake.set)
+        self.leadership = Leadership(lease_database, holder, self._wake.set, ttl)
         self._timetable = Timetable(self._due)
         self._lanes = Lanes()
         self.runner = Runner(database, self.leadership, settings, secrets, self._plan_next)
@@ -297,7 +298,8 @@ def _nothing_to_do(command: JobCommand, spec: JobSpec | None) -> str:
     if spec is None:
         return f"this scheduler has no job {command.job!r}"
     target = command.arguments.get("target")
-    return f"there is no {spec.scope} {'' if target is None else repr(target)} to run it on"
+    which = spec.scope if target is None else f"{spec.scope} {target!r}"
+    return f"there is no {which} to run it on"
 
 
 def _now() -> datetime:

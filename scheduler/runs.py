@@ -264,7 +264,7 @@ def _refuse_stopped(tx: Transaction, run: OpenRun) -> None:
 
 
 def _seconds(time: timedelta) -> str:
-    return f"{time.total_seconds():.0f} s"
+    return f"{time.total_seconds():g} s"
 
 
 def _now() -> datetime:

@@ -5,15 +5,15 @@ engine that fails does not keep the others from answering.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
 
 from db.errors import DatabaseError
-from db.records import Cluster, DataKind, ImportStatus
-from db.repositories import advisor, clusters, imports, spot_prices
+from db.records import Cluster, DataKind
+from db.repositories import advisor, clusters
 from db.session import Database, Reader
 from engines.contracts.results import DecisionType
 from services.access import Actor
@@ -22,10 +22,8 @@ from services.metrics import ADVISED_SAVINGS
 from services.settings import Settings
 from services.workflows.browse_decisions import load_decision
 from services.workflows.decide import ENGINES, Engine
+from services.workflows.first_data import is_hopeless, missing_prices
 from services.workflows.recommend import Question, recommend
-
-PATIENCE = timedelta(minutes=5)
-"""So long after its registration a cluster waits for prices; then it is judged by what there is."""
 
 SWITCHES: Mapping[DecisionType, str] = {
     DecisionType.BIN_PACK: "bin_packing_enabled",
@@ -57,11 +55,11 @@ def optimise_cluster(
     for decision_type in engines_to_ask(settings):
         question = Question(cluster_id=cluster_id, decision_type=decision_type, as_of=at)
         try:
-            decided[decision_type] = recommend(database, question, actor=actor, at=at)
+            decided[decision_type.value] = recommend(database, question, actor=actor, at=at)
         except DatabaseError:
             raise
         except CloudOptimError as error:
-            failed[decision_type] = error
+            failed[decision_type.value] = error
     _show_savings(database, cluster_id, decided)
     if failed:
         raise EnginesFailedError(
@@ -91,28 +89,18 @@ def missing_for_optimisation(database: Database, cluster_id: str, *, at: datetim
         cluster = clusters.get(reader, cluster_id)
         if cluster.latest_snapshot_digest is None:
             return "the first state of the cluster"
-        if at - cluster.created_at > PATIENCE:
-            return ""
-        if not _has_spot_prices(reader, cluster):
-            return f"Spot prices of {cluster.region}"
-        if advisor.load_edition(reader) is None and not _failed(reader, DataKind.SPOT_ADVISOR):
-            return "rates of Spot Advisor"
-    return ""
+        return missing_prices(reader, cluster, at) or _missing_rates(reader, cluster, at)
 
 
 def _needs_parameters(engine: Engine) -> bool:
     return any(field.required for field in msgspec.structs.fields(engine.parameters))
 
 
-def _has_spot_prices(reader: Reader, cluster: Cluster) -> bool:
-    """True also where none can be had, for which there is nothing to wait."""
-    is_known = any(one.region == cluster.region for one in spot_prices.spans(reader))
-    return is_known or _failed(reader, DataKind.SPOT_PRICES)
-
-
-def _failed(reader: Reader, kind: DataKind) -> bool:
-    newest = imports.list_runs(reader, kind=kind, limit=1)
-    return bool(newest) and newest[0].status is ImportStatus.FAILED
+def _missing_rates(reader: Reader, cluster: Cluster, at: datetime) -> str:
+    is_known = advisor.load_edition(reader) is not None
+    if is_known or is_hopeless(reader, cluster, DataKind.SPOT_ADVISOR, at):
+        return ""
+    return "rates of Spot Advisor"
 
 
 def _show_savings(database: Database, cluster_id: str, decided: Mapping[str, int]) -> None:

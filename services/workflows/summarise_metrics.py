@@ -24,6 +24,7 @@ from engines.contracts.snapshot import ClusterSnapshot, NodeTable
 from engines.contracts.state import ClusterState, compile_state
 from engines.cost import UNKNOWN_COST, node_cost_per_hour
 from services.metrics import CLUSTER_BASELINE, CLUSTER_COST, CLUSTER_NODES, CLUSTER_STATE_TIME
+from services.workflows.first_data import missing_prices
 from services.workflows.market_data import bundled_beside
 from services.workflows.open_cluster import load_latest_document
 
@@ -61,11 +62,11 @@ def missing_for_summary(database: Database, cluster_id: str, *, at: datetime) ->
     """Why nothing can be said about a cluster's present; '' where something can."""
     with database.reader() as reader:
         cluster = clusters.get(reader, cluster_id)
-    if cluster.latest_snapshot_at is None:
-        return "the first state of the cluster"
-    if at - cluster.latest_snapshot_at > FRESH:
-        return "a state of the cluster that is not older than 5 minutes"
-    return ""
+        if cluster.latest_snapshot_at is None:
+            return "the first state of the cluster"
+        if at - cluster.latest_snapshot_at > FRESH:
+            return "a state of the cluster that is not older than 5 minutes"
+        return missing_prices(reader, cluster, at)
 
 
 def load_metrics(
