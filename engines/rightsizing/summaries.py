@@ -71,23 +71,28 @@ def _summary(owner: Integers, times: Integers, values: Floats, count: int) -> Re
     samples = np.bincount(owner, minlength=count).astype(np.int64)
     ends = np.cumsum(samples)
     filled = samples > 0
-    starts = (ends - samples)[filled]
     first, last = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    first[filled], last[filled] = times[starts], times[ends[filled] - 1]
-    ordered = values[np.lexsort((values, owner))]
     p95, peak, average = (np.full(count, np.nan) for _ in range(3))
-    p95[filled] = _quantiles(ordered, starts, samples[filled])
-    peak[filled] = ordered[ends[filled] - 1]
-    # summed in ascending order: the same whatever the order of the readings was
-    average[filled] = np.add.reduceat(ordered, starts) / samples[filled] if len(starts) else 0
+    if filled.any():
+        starts = (ends - samples)[filled]
+        first[filled], last[filled] = times[starts], times[ends[filled] - 1]
+        p95[filled] = _quantiles(values, starts, samples[filled])
+        peak[filled] = np.maximum.reduceat(values, starts)
+        average[filled] = np.add.reduceat(values, starts) / samples[filled]
     return ResourceSummary(samples, first, last, p95, peak, average)
 
 
-def _quantiles(ordered: Floats, starts: Integers, samples: Integers) -> Floats:
-    """The 95th percentile of each run of ascending values."""
-    place = PERCENTILE * (samples - 1)
-    below = np.floor(place).astype(np.int64)
-    above = np.minimum(below + 1, samples - 1)
-    low, high = ordered[starts + below], ordered[starts + above]
-    result: Floats = low + (high - low) * (place - below)
+def _quantiles(values: Floats, starts: Integers, samples: Integers) -> Floats:
+    """The 95th percentile of each run. Runs of one length are partitioned together, which is much
+    faster than sorting them."""
+    result = np.empty(len(starts))
+    for length in np.unique(samples).tolist():
+        runs = np.flatnonzero(samples == length)
+        place = PERCENTILE * (length - 1)
+        below = int(place)
+        above = min(below + 1, length - 1)
+        matrix = values[starts[runs][:, None] + np.arange(length)]
+        matrix.partition((below, above), axis=1)
+        low, high = matrix[:, below], matrix[:, above]
+        result[runs] = low + (high - low) * (place - below)
     return result

@@ -98,15 +98,16 @@ def _about_cluster(state: ClusterState, costs: NDArray[np.int64]) -> Iterator[No
             message=f"{len(state.problems)} objects or parts of them could not be used; see the"
             " list of problems",
         )
-    if unread := tuple(one for one in _RULES if one not in state.cluster.listed):
+
+
+def _about_changes(state: ClusterState, priced: Sequence[PricedAdvice]) -> Iterator[Notice]:
+    unread = tuple(one for one in _RULES if one not in state.cluster.listed)
+    if priced and unread:
         yield Notice(
             code=WarningCode.RULES_NOT_READ,
             message="these kinds of objects were not read, so no advice minds them; add them",
             subjects=unread,
         )
-
-
-def _about_changes(state: ClusterState, priced: Sequence[PricedAdvice]) -> Iterator[Notice]:
     workloads = [one.advice.workload for one in priced]
     key = [f"{one.kind}/{one.metadata.namespace}/{one.metadata.name}" for one in workloads]
     sources = [managed_by(one) for one in workloads]

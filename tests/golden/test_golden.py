@@ -11,6 +11,8 @@ import pytest
 from engines.contracts.requests import parse_request
 from engines.ghost_probe import find_ghosts
 from engines.office_hours import plan_office_hours
+from engines.oom_remediation import recommend_oom_remediation
+from engines.rightsizing import recommend_rightsizing
 from engines.spot_optimizer import recommend_spot_pools
 from engines.volume_cleanup import find_zombie_volumes
 
@@ -18,6 +20,8 @@ HERE = Path(__file__).parent
 ENGINES = {
     "ghost_probe": find_ghosts,
     "office_hours": plan_office_hours,
+    "oom_remediation": recommend_oom_remediation,
+    "rightsizing": recommend_rightsizing,
     "spot_optimizer": recommend_spot_pools,
     "volume_cleanup": find_zombie_volumes,
 }
