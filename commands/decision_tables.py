@@ -109,7 +109,7 @@ def age(seconds: float | None) -> str:
 
 def name_of(subject: Subject) -> str:
     """A subject in as few words as identify it."""
-    if subject.instance_type:
+    if subject.instance_type and not (subject.node or subject.instance_id or subject.kind == "Node"):
         return "/".join(part for part in (subject.instance_type, subject.availability_zone) if part)
     parts = (subject.namespace, subject.name, subject.container)
     named = "/".join(part for part in parts if part)

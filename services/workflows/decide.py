@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engines import ghost_probe, spot_optimizer, volume_cleanup
+from engines import bin_packing, ghost_probe, office_hours, spot_optimizer, volume_cleanup
 from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
 from engines.contracts.verdict import (
@@ -49,6 +49,17 @@ ENGINES: Mapping[DecisionType, Engine] = {
         name=spot_optimizer.NAME,
         parameters=spot_optimizer.PARAMETERS,
         decide=spot_optimizer.recommend_spot_pools,
+    ),
+    DecisionType.BIN_PACK: Engine(
+        name=bin_packing.NAME,
+        parameters=bin_packing.PARAMETERS,
+        decide=bin_packing.recommend_packing,
+    ),
+    DecisionType.SCHEDULE: Engine(
+        name=office_hours.NAME,
+        parameters=office_hours.PARAMETERS,
+        decide=office_hours.plan_office_hours,
+        purpose=PlanPurpose.SCHEDULED_SLEEP,
     ),
     DecisionType.GHOST_PROBE: Engine(
         name=ghost_probe.NAME,
