@@ -109,11 +109,12 @@ def age(seconds: float | None) -> str:
 
 def name_of(subject: Subject) -> str:
     """A subject in as few words as identify it."""
-    if subject.instance_type and not (subject.node or subject.instance_id or subject.kind == "Node"):
-        return "/".join(part for part in (subject.instance_type, subject.availability_zone) if part)
-    parts = (subject.namespace, subject.name, subject.container)
-    named = "/".join(part for part in parts if part)
-    return named or subject.node or subject.instance_id or subject.volume_id or subject.kind
+    parts = (subject.namespace, subject.name or subject.node, subject.container)
+    pool = (subject.instance_type, subject.availability_zone)
+    for words in (parts, (subject.instance_id,), (subject.volume_id,), pool):
+        if named := "/".join(filter(None, words)):
+            return named
+    return subject.kind
 
 
 def _show_recommendations(response: DecisionResponse) -> None:
