@@ -20,6 +20,7 @@ from services.kube.access import (
     KubeAccess,
     RenewedToken,
 )
+from services.kube.credential_end import ends_at
 from services.kube.errors import BrokenAnswerError, ExpiredError, KubernetesError, OverloadedError
 from services.kube.refusals import refusal
 from services.kube.tokens import RENEW_BEFORE, EksTokens, Issued, renewed, token_path, token_request
@@ -127,6 +128,11 @@ class KubeConnection:
 
     def __repr__(self) -> str:
         return f"KubeConnection({self.endpoint!r})"
+
+    @property
+    def credential_ends_at(self) -> datetime | None:
+        """When the credential ends, where it tells and is not renewed."""
+        return ends_at(self._credential)
 
     def close(self) -> None:
         """Close all connections."""

@@ -14,6 +14,7 @@ from services.findings import Finding, FindingState
 from services.kube.access_reviews import is_allowed, user_name
 from services.kube.clock_skew import skew_finding, skew_seconds
 from services.kube.connection import KubeConnection, decoded
+from services.kube.credential_end import end_finding
 from services.kube.errors import (
     CertificateRefusedError,
     KubernetesError,
@@ -65,6 +66,8 @@ def preflight_kubernetes(connection: KubeConnection, *, at: datetime) -> tuple[F
         findings.append(finding)
         if finding.state in (FindingState.FAILED, FindingState.MISSING):
             return tuple(findings)
+    if connection.credential_ends_at is not None:
+        findings.append(end_finding(connection.credential_ends_at, at=at))
     if connection.renewal_problem is not None:
         findings.append(renewal_finding(connection.renewal_problem))
     return (*findings, *_permissions(connection), *_add_ons(connection), _nodes(connection))

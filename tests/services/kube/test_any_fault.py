@@ -1,7 +1,7 @@
 """Whatever goes wrong on the way: a kind is read whole, or the reading says that it was not."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.kube import metrics
@@ -86,7 +86,7 @@ faults = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(rules=st.lists(faults, max_size=3))
 def test_a_field_is_whole_or_not_given(faulty, whole, rules):
     reading = read(faulty, rules)
