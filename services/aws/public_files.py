@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -65,12 +66,7 @@ class PublicFiles:
         self._longest_seconds = longest_seconds
         self._folder = TemporaryDirectory(prefix="cloudoptim-")
         self._count = 0
-        self._pool = urllib3.PoolManager(
-            retries=False,
-            timeout=urllib3.Timeout(
-                connect=self._options.timeout_seconds, read=self._options.timeout_seconds
-            ),
-        )
+        self._pools: dict[str, urllib3.PoolManager] = {}
 
     def fetch(
         self,
@@ -96,7 +92,8 @@ class PublicFiles:
 
     def close(self) -> None:
         """Give back connections, and delete what was fetched."""
-        self._pool.clear()
+        for pool in self._pools.values():
+            pool.clear()
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -144,7 +141,7 @@ class PublicFiles:
         if known.last_modified:
             headers["If-Modified-Since"] = known.last_modified
         try:
-            response = self._pool.request(
+            response = self._pool_for(url).request(
                 "GET", url, headers=headers, redirect=False, preload_content=False
             )
         except HTTPError as error:
@@ -157,6 +154,21 @@ class PublicFiles:
         finally:
             response.close()
             response.release_conn()
+
+    def _pool_for(self, url: str) -> urllib3.PoolManager:
+        """The connections to a file's server, through the proxy that HTTPS_PROXY names for it."""
+        host = urlsplit(url).hostname or ""
+        is_direct = host in LOOPBACK or proxy_bypass(host)
+        proxy = "" if is_direct else getproxies().get("https", "")
+        if proxy not in self._pools:
+            wait = self._options.timeout_seconds
+            timeout = urllib3.Timeout(connect=wait, read=wait)
+            self._pools[proxy] = (
+                urllib3.ProxyManager(proxy, retries=False, timeout=timeout)
+                if proxy
+                else urllib3.PoolManager(retries=False, timeout=timeout)
+            )
+        return self._pools[proxy]
 
 
 def check_address(url: str) -> str:

@@ -96,6 +96,11 @@ class AwsAccount:
         """boto3's own client, which retries adaptively; its errors are botocore's."""
         return self._client(service, region or self.region, self.options.attempts)
 
+    def endpoint(self, service: str) -> str:
+        """Where calls to a service go, whatever setting says so."""
+        with translated(f"find the endpoint of {service} in {self.region}"):
+            return str(self._client(service, self.region, 1).meta.endpoint_url)
+
     def call(
         self, service: str, operation: str, *, region: str | None = None, **parameters: Any
     ) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from services.access import Actor, Role, authorise
 from services.aws.session import AwsAccount
 from services.files.instance_types import read_instance_types
 from services.files.source import SourceFile
-from services.workflows.fetch_runs import FetchReport, FetchRun
+from services.workflows.fetch_runs import FetchReport, FetchRun, check_account
 
 PAGE_TYPES = 100  # the most that EC2 gives in one answer
 
@@ -27,6 +27,7 @@ def fetch_instance_types(
 ) -> FetchReport:
     """Fetch and store the types that are offered in the regions (None: the account's own)."""
     authorise(actor, Role.OPERATOR, "fetch instance types")
+    check_account(database, account)
     places = tuple(sorted(set(regions or (account.region,))))
     run = FetchRun(
         database, DataKind.INSTANCE_TYPES, f"EC2 instance types of {', '.join(places)}", at

@@ -17,6 +17,7 @@ from services.errors import InvalidInputError
 from services.files.price_list import read_price_list
 from services.files.source import SourceFile
 from services.files.values import parse_region
+from services.workflows.endpoints import check_aws_url
 from services.workflows.fetch_runs import FetchReport, FetchRun
 from services.workflows.import_market_data import known_on_demand
 
@@ -81,7 +82,7 @@ def fetch_on_demand(  # noqa: PLR0913 - all but three have defaults, and go by n
     """
     authorise(actor, Role.OPERATOR, "fetch on-demand prices")
     names = _names(regions)
-    base = price_list_url.rstrip("/")
+    base = check_aws_url("PRICE_LIST_URL", price_list_url, database.check().kind)
     results = []
     with PublicFiles(options) as files:
         index_run = FetchRun(database, DataKind.ON_DEMAND_PRICES, base, at)

@@ -10,8 +10,10 @@ import msgspec
 from db.records import DataKind, Stored
 from db.repositories import imports
 from db.session import Database, Transaction
+from services.aws.session import AwsAccount
 from services.errors import CloudOptimError
 from services.files.reading import DroppedRows
+from services.workflows.endpoints import check_aws_url
 from services.workflows.import_market_data import Dropped
 
 
@@ -31,6 +33,14 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
     rows_dropped: int = 0
     dropped: tuple[Dropped, ...] = ()
     regions: tuple[str, ...] = ()
+
+
+def check_account(database: Database, account: AwsAccount) -> None:
+    """Refuse to mix: a sandbox database takes prices of a pretend account only, a real one of AWS.
+
+    Judged is where calls really go, by whatever setting. Raises InvalidInputError.
+    """
+    check_aws_url("AWS endpoint", account.endpoint("ec2"), database.check().kind)
 
 
 class FetchRun:

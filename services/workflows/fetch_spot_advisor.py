@@ -11,6 +11,7 @@ from services.aws.public_files import MOST_ADVISOR_BYTES, PublicFile, PublicFile
 from services.aws.session import AwsOptions
 from services.files.source import SourceFile
 from services.files.spot_advisor import read_spot_advisor
+from services.workflows.endpoints import check_aws_url
 from services.workflows.fetch_runs import FetchReport, FetchRun
 
 
@@ -24,6 +25,7 @@ def fetch_spot_advisor(
     run is recorded with the reason.
     """
     authorise(actor, Role.OPERATOR, "fetch the Spot Advisor")
+    check_aws_url("SPOT_ADVISOR_URL", url, database.check().kind)
     run = FetchRun(database, DataKind.SPOT_ADVISOR, url, at)
     with run.recording_failure(), PublicFiles(options) as files:
         known = _known_edition(database, url)

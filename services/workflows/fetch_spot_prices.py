@@ -33,6 +33,7 @@ from services.aws.spot_prices import (
 from services.errors import InvalidInputError
 from services.files.price_band import OnDemandByType
 from services.files.values import parse_product, parse_region
+from services.workflows.fetch_runs import check_account
 from services.workflows.import_market_data import Dropped, known_on_demand
 
 USUAL_WINDOW = timedelta(days=15)
@@ -110,6 +111,7 @@ def fetch_spot_prices(  # noqa: PLR0913 - all but four have defaults, and go by 
     that AWS keeps are asked for; a region's failure stands in its result.
     """
     authorise(actor, Role.OPERATOR, "fetch Spot prices")
+    check_account(database, account)
     asked = _Asked(_names(regions), tuple(sorted(products)), _checked(since, at), at)
     for product in asked.products:
         _check("product", parse_product, product)

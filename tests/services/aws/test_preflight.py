@@ -1,7 +1,6 @@
 """The preflight against the pretend account: what is held, missing, too much, and said."""
 
 import json
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import msgspec

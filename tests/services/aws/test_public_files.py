@@ -178,6 +178,17 @@ def test_a_redirect_is_not_followed_but_named(files):
     assert len(asked) == 1
 
 
+def test_a_proxy_is_used_where_one_is_set(files, monkeypatch):
+    """A proxy is asked to CONNECT to the server, whose name it alone need know."""
+    with answering(http("403 Forbidden")) as (url, asked):
+        monkeypatch.setenv("HTTPS_PROXY", url.removesuffix("/file.json"))
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with pytest.raises(UnreachableError):
+            files.fetch("https://files.invalid/x.json", most_bytes=MOST)
+
+    assert asked[0].startswith("CONNECT files.invalid:443")
+
+
 def test_a_trickle_ends_with_the_time_for_the_whole_file():
     """Each piece comes within the time-out; all of them together do not."""
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nxx"

@@ -8,25 +8,28 @@ import pytest
 
 from db.records import DataKind, ImportStatus
 from db.repositories import advisor, imports, instance_types, on_demand
+from db.session import Database
 from engines.contracts.pricing import OperatingSystem
 from sandbox.aws import offers
 from sandbox.aws.faults import Fault
 from sandbox.aws.identity import Policy
 from sandbox.aws.scenario import ROLE_ARN
 from services.access import Actor, Role
+from services.aws.access import AwsAccess
 from services.aws.errors import (
     AwsError,
     BadAnswerError,
     PermissionDeniedError,
     UnavailableError,
 )
-from services.aws.session import AwsOptions
+from services.aws.session import AwsOptions, open_account
 from services.errors import AccessDeniedError, InvalidInputError
 from services.files.source import SourceFile
 from services.workflows.fetch_market_data import (
     fetch_instance_types,
     fetch_on_demand,
     fetch_spot_advisor,
+    fetch_spot_prices,
 )
 from services.workflows.import_market_data import import_market_file
 from tests.pretend_aws import (
@@ -40,6 +43,13 @@ from tests.pretend_aws import (
 )
 
 __all__ = ["aws_access", "aws_account", "aws_scenario", "aws_server", "aws_waits"]
+
+
+@pytest.fixture
+def database(sandbox_database):
+    """What comes from a pretend account goes into a sandbox database only."""
+    return sandbox_database
+
 
 OPERATOR = Actor(name="olga", role=Role.OPERATOR)
 QUICK = AwsOptions(timeout_seconds=5, pause=lambda seconds: None)
@@ -303,3 +313,27 @@ def test_a_viewer_may_fetch_nothing(database, aws_account, aws_server, advisor_u
         fetch_on_demand(database, aws_server.url, ("us-east-1",), actor=viewer, at=NOW)
     with pytest.raises(AccessDeniedError):
         fetch_instance_types(database, aws_account, actor=viewer, at=NOW)
+
+
+def test_pretend_data_never_reach_a_real_database(tmp_path, aws_account, aws_server, advisor_url):
+    with Database(f"sqlite:///{tmp_path / 'real.db'}") as real:
+        real.upgrade("real")
+
+        for fetch in (
+            lambda: fetch_advisor(real, advisor_url),
+            lambda: fetch_prices(real, aws_server, "us-east-1"),
+            lambda: fetch_instance_types(real, aws_account, actor=OPERATOR, at=NOW),
+            lambda: fetch_spot_prices(real, aws_account, ("us-east-1",), actor=OPERATOR, at=NOW),
+        ):
+            with pytest.raises(InvalidInputError, match="is this machine"):
+                fetch()
+
+
+def test_a_sandbox_asks_nobody_outside(database):
+    """Not even with this machine's own settings, where they lead to AWS."""
+    is_refused = pytest.raises(InvalidInputError, match="is a sandbox")
+
+    with open_account(AwsAccess(region="us-east-1")) as account, is_refused:
+        fetch_spot_prices(database, account, ("us-east-1",), actor=OPERATOR, at=NOW)
+    with pytest.raises(InvalidInputError, match="is a sandbox"):
+        fetch_advisor(database, "https://spot-bid-advisor.s3.amazonaws.com/x.json")

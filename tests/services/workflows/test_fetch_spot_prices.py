@@ -32,6 +32,13 @@ from tests.pretend_aws import (
 
 __all__ = ["aws_access", "aws_account", "aws_scenario", "aws_server", "aws_waits"]
 
+
+@pytest.fixture
+def database(sandbox_database):
+    """What comes from a pretend account goes into a sandbox database only."""
+    return sandbox_database
+
+
 OPERATOR = Actor(name="olga", role=Role.OPERATOR)
 WINDOW = timedelta(days=15)  # 15,696 records of us-east-1: sixteen pages
 LINUX = ("Linux/UNIX",)
