@@ -4,6 +4,7 @@ The only module that touches ``st.session_state``.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -83,3 +84,23 @@ def name_decision(decision_id: int | None) -> None:
 def preselect(key: str, value: str) -> None:
     """Choose a value of a widget that is drawn further down in this run."""
     st.session_state[key] = value
+
+
+def remember(key: str, value: Any) -> None:
+    """Keep something for this viewer until the tab is closed."""
+    st.session_state[key] = value
+
+
+def remembered(key: str) -> Any:
+    """What was kept under that key; None: nothing."""
+    return st.session_state.get(key)
+
+
+def form_number(form: str) -> int:
+    """The number of a form, for the keys of its fields: a new number empties them all."""
+    return int(st.session_state.get(f"{form}-number", 0))
+
+
+def empty_form(form: str) -> None:
+    """Let the form be drawn empty in the next run; what was typed, secrets too, is gone then."""
+    st.session_state[f"{form}-number"] = form_number(form) + 1

@@ -24,7 +24,7 @@ def show_opening(user: Actor) -> None:
     """The form, open while there is no cluster, folded away afterwards."""
     is_first = not data.clusters()
     with st.expander(
-        "Open a cluster", expanded=is_first, icon=":material/upload_file:", key="clusters-open"
+        "Open a dump", expanded=is_first, icon=":material/upload_file:", key="clusters-open"
     ):
         st.markdown("Run this where kubectl reaches the cluster; the file stays on this machine:")
         st.code(COMMAND, language="sh", wrap_lines=True)
@@ -33,7 +33,7 @@ def show_opening(user: Actor) -> None:
             return
         opened = ask_for_dump("clusters")
         if opened is not None:
-            session.preselect("clusters_name", opened.cluster.name)
+            session.preselect("clusters_name", opened.cluster.id)
 
 
 def ask_for_dump(key: str) -> OpenedCluster | None:

@@ -144,6 +144,31 @@ def paired_bars(labels: Sequence[str], sums: Mapping[str, Sequence[Decimal | Non
     return figure
 
 
+def stacked_bars(
+    labels: Sequence[str], parts: Mapping[str, Sequence[int]], colors: Mapping[str, str]
+) -> "Figure":
+    """Counts by label, split into named parts; each part tells its count where it has room."""
+    figure = _figure(34 * len(labels) + 70)
+    for name, counts in parts.items():
+        figure.add_bar(
+            y=list(labels),
+            x=list(counts),
+            name=name,
+            text=[str(count) if count else "" for count in counts],
+            orientation="h",
+            textposition="inside",
+            insidetextanchor="middle",
+            insidetextfont={"color": "#ffffff"},
+            textangle=0,
+            marker={"color": colors.get(name, GRAY), "cornerradius": 4},
+            hovertemplate="%{y}: %{x} nodes<extra>" + name + "</extra>",
+        )
+    figure.update_xaxes(rangemode="tozero", tickformat=",d")
+    figure.update_yaxes(autorange="reversed", ticksuffix="  ", showgrid=False)
+    figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
+    return figure
+
+
 def _text_places(values: Sequence[float | None], longest: float) -> dict[str, Any]:
     """Text inside bars that are long enough for it, else beside them."""
     return {

@@ -53,6 +53,22 @@ LAYER_RULES = {
     SafetyLayer.ALL_TOGETHER: "all four layers hold at every step",
 }
 
+CREDENTIALS = {
+    "token": "service account token",
+    "renewed_token": "token that renews itself",
+    "eks": "EKS token of AWS IAM",
+    "certificate": "client certificate",
+}
+
+OWNERS = {
+    "auto_scaling_group": "Auto Scaling group",
+    "managed_node_group": "Node group",
+    "karpenter": "Karpenter",
+    "eks_auto_mode": "EKS Auto Mode",
+    "aws_service": "AWS service",
+    "self_managed": "Self-managed",
+}
+
 VERDICTS = {
     VerdictAction.APPROVED: "Safe",
     VerdictAction.SAFE_ALTERNATIVE_CREATED: "Safe alternative made",
@@ -106,7 +122,7 @@ def in_words(code: str) -> str:
 def source_name(kind: str, name: str) -> str:
     """A source of data: its kind, with its name where that says more; else the file's name."""
     if kind not in DATA_KINDS:
-        return name
+        return name.rpartition("://")[2]  # an address is no link here
     says_more = name not in {"Spot price history", "on-demand price list", "Spot Advisor"}
     return f"{DATA_KINDS[kind]} ({name})" if says_more else DATA_KINDS[kind]
 
@@ -141,7 +157,12 @@ def event(happened: Event) -> tuple[str, str]:
             known = {str(one): sign for one, sign in VERDICT_SIGNS.items()}
             return known.get(ended, "✕"), f"{kind}: {_ending(ended)}, saves {saving} a month"
         case "cluster.state.changed":
-            return "◇", f"opened: {facts.get('nodes')} nodes, {facts.get('pods')} pods"
+            verb = "changed" if facts.get("source") == "api" else "opened"
+            return "◇", f"{verb}: {facts.get('nodes')} nodes, {facts.get('pods')} pods"
+        case "cluster.state.failed":
+            return "!", "cannot be read; its last good state stays"
+        case "cluster.state.recovered":
+            return "✓", "can be read again"
         case "safety.limits.changed":
             return "!", "safety limits loosened" if facts.get("loosened") else "limits tightened"
         case _:
