@@ -17,7 +17,7 @@ from engines.oom_remediation.parameters import read_parameters
 from engines.oom_remediation.reasons import RefusalReason
 from engines.resource_policy.request_value import workload_rates
 
-NAME = "oomkilled_remediation"
+NAME = "oom_remediation"
 VERSION = "1.0.0"
 
 

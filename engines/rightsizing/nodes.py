@@ -158,8 +158,8 @@ class _Judge:
         if not is_up and load.share >= self._parameters.node_down_below:
             raise _Kept(
                 NodeReason.WELL_USED,
-                f"{load.share:.0%} of its allocatable is {_USED[load.basis]}; it is not too large, and"
-                " nothing shows that it is too small",
+                f"{load.share:.0%} of its allocatable is {_USED[load.basis]}: it is not too large,"
+                " and nothing shows that it is too small",
             )
         target, price = self._target(row, present, load, is_up)
         return NodeAdvice(

@@ -2,6 +2,7 @@
 
 import random
 from math import ceil
+from typing import Any, NamedTuple
 
 import msgspec
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from engines.contracts.kubernetes import template_of
 from engines.contracts.quantities import cpu_millicores, whole_units
 from engines.contracts.state import CurrentState
+from engines.resource_policy.limit_ranges import LimitBook
 from engines.resource_policy.settings import Pair, Setting, in_force, qos_class, setting_of
 from tests.builders import a_node, a_workload, an_instance_type, an_object, an_on_demand_price
 from tests.engines.rightsizing.builders import (
@@ -40,29 +42,17 @@ def containers(draw, name):
 
 
 @st.composite
-def histories(draw, name):
-    """Two pods with readings that differ from each other."""
-    rows = []
-    for pod in POD_NAMES:
-        for hours_ago, hours in ((0, 40), (50, 60)):
-            cpu, mib = draw(st.integers(0, 4000)), draw(st.integers(1, 6000))
-            rows += readings(
-                pod,
-                container=name,
-                cpu=cpu / 1000,
-                mib=mib,
-                samples=draw(st.integers(60, 90)),
-                hours=hours,
-                hours_ago=hours_ago,
-            )
-    return rows
+def histories(draw):
+    """For two pods and two spells each: millicores, MiB and how many samples."""
+    spells = st.tuples(st.integers(0, 4000), st.integers(1, 6000), st.integers(60, 90))
+    return tuple(draw(spells) for _ in range(4))
 
 
 @st.composite
 def rules(draw):
-    """A LimitRange for containers, or none."""
+    """What a LimitRange says about containers, or None."""
     if draw(st.booleans()):
-        return ()
+        return None
     item = {"type": "Container"}
     if draw(st.booleans()):
         item["min"] = {"cpu": f"{draw(st.integers(1, 300))}m", "memory": "50Mi"}
@@ -70,18 +60,46 @@ def rules(draw):
         item["max"] = {"cpu": "9", "memory": f"{draw(st.integers(1000, 9000))}Mi"}
     if draw(st.booleans()):
         item["maxLimitRequestRatio"] = {"cpu": str(draw(st.integers(1, 5)))}
-    content = {"metadata": {"name": "l", "namespace": "shop"}, "spec": {"limits": [item]}}
-    return (an_object("LimitRange", content),)
+    return item
+
+
+class Story(NamedTuple):
+    """One or two containers, the history of each, and a rule of the namespace."""
+
+    containers: tuple[dict[str, Any], ...]
+    histories: tuple[tuple[tuple[int, int, int], ...], ...]
+    rule: dict[str, Any] | None
 
 
 @st.composite
-def documents(draw):
-    """The workload with one or two containers, their history, a LimitRange, and large nodes."""
+def stories(draw):
     names = ("main", "proxy")[: draw(st.integers(1, 2))]
-    written = [draw(containers(name)) for name in names]
-    usage = [row for name in names for row in draw(histories(name))]
+    return Story(
+        tuple(draw(containers(name)) for name in names),
+        tuple(draw(histories()) for _ in names),
+        draw(rules()),
+    )
+
+
+def document_of(story):
+    """The story's document; a large node beside the usual one holds any pod."""
+    usage = []
+    for container, history in zip(story.containers, story.histories, strict=True):
+        places = [(pod, *when) for pod in POD_NAMES for when in ((0, 40), (50, 60))]
+        for (pod, hours_ago, hours), (cpu, mib, samples) in zip(places, history, strict=True):
+            usage += readings(
+                pod,
+                container=container["name"],
+                cpu=cpu / 1000,
+                mib=mib,
+                samples=samples,
+                hours=hours,
+                hours_ago=hours_ago,
+            )
+    content = {"metadata": {"name": "l", "namespace": "shop"}, "spec": {"limits": [story.rule]}}
+    rule = () if story.rule is None else (an_object("LimitRange", content),)
     large = a_node("large", cpu=64, gib=256)
-    return a_history_of(*web(*written), large, usage=usage, limit_ranges=draw(rules()))
+    return a_history_of(*web(*story.containers), large, usage=usage, limit_ranges=rule)
 
 
 def settings_of(document, response):
@@ -95,10 +113,10 @@ def settings_of(document, response):
             Pair(new["cpu_request_millicores"], new["cpu_limit_millicores"]),
             Pair(new["memory_request_bytes"], new["memory_limit_bytes"]),
         )
-    bare = Setting()
+    defaults = LimitBook(document.limit_ranges).of("shop").defaults
     return (
-        {name: in_force(one, bare) for name, one in now.items()},
-        {name: in_force(one, bare) for name, one in then.items()},
+        {name: in_force(one, defaults) for name, one in now.items()},
+        {name: in_force(one, defaults) for name, one in then.items()},
     )
 
 
@@ -110,9 +128,11 @@ def peaks(document, container):
     )
 
 
-@given(documents())
-@settings(max_examples=150, deadline=None)
-def test_advice_keeps_all_that_must_be_kept(document):
+@given(stories())
+@settings(max_examples=60, deadline=None)
+def test_advice_keeps_all_that_must_be_kept(story):
+    document = document_of(story)
+
     response = size(document)
 
     now, then = settings_of(document, response)
@@ -132,9 +152,11 @@ def test_advice_keeps_all_that_must_be_kept(document):
             assert (before.memory.limit is None) is (after.memory.limit is None)
 
 
-@given(documents())
-@settings(max_examples=100, deadline=None)
-def test_advice_keeps_limit_ranges(document):
+@given(stories())
+@settings(max_examples=60, deadline=None)
+def test_advice_keeps_limit_ranges(story):
+    document = document_of(story)
+
     response = size(document)
 
     for item in (one for rule in document.limit_ranges for one in rule.spec.limits):
@@ -157,9 +179,11 @@ def test_advice_keeps_limit_ranges(document):
                     assert new[limit] <= ratio * new[request]
 
 
-@given(documents())
-@settings(max_examples=100, deadline=None)
-def test_every_container_is_advised_or_says_why_not(document):
+@given(stories())
+@settings(max_examples=60, deadline=None)
+def test_every_container_is_advised_or_says_why_not(story):
+    document = document_of(story)
+
     response = size(document)
 
     advised = {one.subject.container for one in response.recommendations}
