@@ -84,6 +84,12 @@ class RenewedToken(_Secretive, frozen=True, kw_only=True, tag="renewed_token"):
                     f"{name!r} is no name of a namespace or account",
                     next_step="give both as `kubectl get serviceaccounts -A` prints them",
                 )
+        if self.expires_at.tzinfo is None:
+            raise InvalidInputError(
+                "end of the Kubernetes token",
+                "has no time zone",
+                next_step="give it as Kubernetes prints it, such as 2027-01-15T08:00:00Z",
+            )
 
 
 class EksToken(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="eks"):

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TypeVar
 
@@ -22,7 +21,7 @@ from services.kube.access import (
 )
 from services.kube.credential_end import ends_at
 from services.kube.errors import BrokenAnswerError, ExpiredError, KubernetesError, OverloadedError
-from services.kube.refusals import refusal
+from services.kube.refusals import http_date, refusal
 from services.kube.tokens import RENEW_BEFORE, EksTokens, Issued, renewed, token_path, token_request
 from services.kube.transport import Answer, Request, Transport
 from services.settings import Settings
@@ -236,11 +235,4 @@ def decoded(connection: KubeConnection, answer: Answer, type_: type[T]) -> T:
 
 def server_time(answer: Answer) -> datetime | None:
     """The server's clock when it answered, to the second; None where it does not tell."""
-    text = answer.headers.get("Date")
-    if not text:
-        return None
-    try:
-        told = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    return http_date(answer.headers.get("Date", ""))

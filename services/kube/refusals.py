@@ -111,10 +111,14 @@ def _retry_after(answer: Answer) -> float | None:
     text = answer.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    until = http_date(text)
+    return None if until is None else max((until - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def http_date(text: str) -> datetime | None:
+    """A header's time in UTC; None for what is none."""
     try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        told = parsedate_to_datetime(text)
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no date, or one at the end of all times
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max((until - datetime.now(UTC)).total_seconds(), 0.0)

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
+from engines.contracts.json_values import Time
 from services.kube.access import RenewedToken, checked_token
 
 EKS_RENEW_AFTER_SECONDS = 600.0
@@ -52,7 +53,7 @@ class _TokenRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class _IssuedStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     token: str
-    expiration_timestamp: datetime
+    expiration_timestamp: Time
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):

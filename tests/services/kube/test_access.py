@@ -154,6 +154,13 @@ def test_a_service_account_that_cannot_be_one_is_refused(name):
         RenewedToken(token="t", namespace="n", service_account=name, expires_at=AT)
 
 
+def test_the_end_of_a_token_needs_a_time_zone():
+    with pytest.raises(InvalidInputError, match="has no time zone"):
+        RenewedToken(
+            token="t", namespace="n", service_account="s", expires_at=AT.replace(tzinfo=None)
+        )
+
+
 @pytest.mark.parametrize("pem", ["", "nonsense", CERTIFICATE.key, "-----BEGIN CERTIFICATE-----\nx"])
 def test_an_authority_without_a_certificate_is_refused(pem):
     with pytest.raises(InvalidInputError, match="holds no certificate in PEM form"):

@@ -1,9 +1,14 @@
 """Attempts, pauses, and what each refusal says, over real HTTP."""
 
 import gzip
+import logging
 import socket
+import traceback
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.kube.faults import Fault
 from services.errors import CloudOptimError
@@ -15,6 +20,7 @@ from services.kube.errors import (
     BrokenAnswerError,
     ExpiredError,
     ForbiddenError,
+    KubernetesError,
     NotServedError,
     OverloadedError,
     ServerFailedError,
@@ -22,6 +28,7 @@ from services.kube.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from services.kube.refusals import http_date
 from services.settings import Settings
 from tests.services.kube.builders import connected
 from tests.services.kube.servers import RawServer, answering, sending
@@ -391,3 +398,38 @@ def test_a_slow_answer_is_given_up_after_the_time_out(cluster, server):
 def test_a_connection_shows_no_secret(connection):
     assert repr(connection).startswith("KubeConnection('http://127.0.0.1:")
     assert "sandbox-admin" not in repr(connection)
+
+
+@given(st.text(max_size=40))
+def test_any_text_as_a_date_is_a_time_or_none(text):
+    told = http_date(text)
+
+    assert told is None or told.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Fri, 15 Jan 2027 08:00:50 GMT", datetime(2027, 1, 15, 8, 0, 50, tzinfo=UTC)),
+        ("Fri, 15 Jan 2027 08:00:50 +0200", datetime(2027, 1, 15, 6, 0, 50, tzinfo=UTC)),
+        ("Fri, 15 Jan 2027 08:00:50 -0000", datetime(2027, 1, 15, 8, 0, 50, tzinfo=UTC)),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
+        ("Fri, 15 Jan 99999 08:00:50 GMT", None),
+        ("", None),
+    ],
+)
+def test_a_date_is_told_in_utc(text, told):
+    assert http_date(text) == told
+
+
+@pytest.mark.parametrize("fault", [Fault(status=500), Fault(status=401), Fault(drop=True)])
+def test_a_token_is_in_no_log_line_and_no_traceback(cluster, server, caplog, fault):
+    caplog.set_level(logging.DEBUG)
+    cluster.faults.set([fault])
+
+    with connected(server.url) as connection, pytest.raises(KubernetesError) as refused:
+        connection.get("/version")
+
+    told = "".join(traceback.format_exception(refused.value)) + caplog.text
+    assert server.url in told
+    assert "sandbox-admin" not in told
