@@ -1,4 +1,4 @@
-"""Market data: import, coverage and export of prices, Spot Advisor and instance types."""
+"""Market data: fetching, import, coverage and export of prices, Spot Advisor and instance types."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from commands.fetch import fetch_advisor, fetch_on_demand_prices, fetch_prices, fetch_types
 from commands.options import (
     AsOfOption,
     FileArgument,
@@ -59,6 +60,18 @@ on_demand = _group("On-demand list prices.", "python cli.py on-demand import on-
 instance_types = _group(
     "What instance types offer.", "python cli.py instance-types import describe-instance-types.json"
 )
+
+
+prices.command("fetch", epilog="Example: python cli.py prices fetch --region us-east-1 --days 7")(
+    fetch_prices
+)
+advisor.command("fetch", epilog="Example: python cli.py advisor fetch")(fetch_advisor)
+on_demand.command("fetch", epilog="Example: python cli.py on-demand fetch --region us-east-1")(
+    fetch_on_demand_prices
+)
+instance_types.command(
+    "fetch", epilog="Example: python cli.py instance-types fetch --region us-east-1"
+)(fetch_types)
 
 
 @prices.command(
