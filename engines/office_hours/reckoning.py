@@ -13,7 +13,7 @@ from engines.office_hours.decisions import Action, Change, Left, Standing, sleep
 from engines.office_hours.savings import Costs, NodeEffect, hours_asleep, node_effects
 from engines.office_hours.schedules import Environment
 
-CENT = Decimal("0.01")
+MICRO_USD = Decimal("0.000001")
 
 
 class Verdict(NamedTuple):
@@ -77,7 +77,7 @@ class Reckoning:
         if cost is None:
             return None
         hours = Decimal(str(round(self.hours_asleep(environment.schedule), 6)))
-        return (cost * freed * hours).quantize(CENT)
+        return (cost * freed * hours).quantize(MICRO_USD)
 
     def effects(self, changes: Sequence[Changed]) -> tuple[NodeEffect, ...]:
         """The nodes that lose all pods of workloads that fall asleep now."""

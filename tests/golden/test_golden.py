@@ -10,6 +10,7 @@ import pytest
 
 from engines.contracts.requests import parse_request
 from engines.ghost_probe import find_ghosts
+from engines.network_optimizer import plan_zone_traffic
 from engines.office_hours import plan_office_hours
 from engines.oom_remediation import recommend_oom_remediation
 from engines.rightsizing import recommend_rightsizing
@@ -19,6 +20,7 @@ from engines.volume_cleanup import find_zombie_volumes
 HERE = Path(__file__).parent
 ENGINES = {
     "ghost_probe": find_ghosts,
+    "network_optimizer": plan_zone_traffic,
     "office_hours": plan_office_hours,
     "oom_remediation": recommend_oom_remediation,
     "rightsizing": recommend_rightsizing,

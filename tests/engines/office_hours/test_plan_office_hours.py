@@ -518,13 +518,13 @@ def busy(node="node-a", count=3):
 def test_sleep_saves_the_pods_part_of_their_node_for_the_hours_asleep():
     """A pod is (1/4 + 1/16) / 2 = 0.15625 of a node of 0.20, so 0.03125 USD an hour; three are
     0.09375. The 730 h from Monday 22:00 on end on Thursday 3 September at 08:00 and hold 22
-    weekdays of 10 h: 510 h are asleep, x 0.09375 = 47.81."""
+    weekdays of 10 h: 510 h are asleep, x 0.09375 = 47.8125."""
     response = plan(web(kind="StatefulSet"), a_node(), *busy(), on_demand=(an_on_demand_price(),))
 
     assert response.recommendations[0].evidence["hours_asleep_in_month"] == 510
-    assert response.estimated_savings == Decimal("47.81")
+    assert response.estimated_savings == Decimal("47.8125")
     [environment] = response.evidence["environments"]
-    assert environment["savings_usd_month"] == Decimal("47.81")
+    assert environment["savings_usd_month"] == Decimal("47.8125")
 
 
 def test_the_environment_tells_its_savings_while_it_is_awake():

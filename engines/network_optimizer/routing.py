@@ -1,0 +1,130 @@
+"""Traffic that Services could keep within a zone: no pod moves, no zone is lost."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from engines.contracts.kubernetes import Service
+from engines.contracts.snapshot import ClusterSnapshot
+from engines.network_optimizer.traffic import Cells, Entity, Pair, cross_zone_bytes
+
+_TOPOLOGY_ANNOTATIONS = (
+    "service.kubernetes.io/topology-mode",
+    "service.kubernetes.io/topology-aware-hints",
+)
+_PREFER_SAME_ZONE_SINCE = (1, 34)  # KEP-3015: beta and on by default; PreferClose before
+
+
+class Route(NamedTuple):
+    """A Service that should prefer its clients' zone, and the pairs whose traffic that keeps."""
+
+    service: tuple[str, str]  # namespace, name
+    server: Entity
+    pairs: tuple[Pair, ...]
+    bytes_per_day: int  # that no longer change zones
+    value: str  # of spec.trafficDistribution
+
+
+class Standing(NamedTuple):
+    """How many pods a workload has in each zone, and how many of them are ready."""
+
+    pods: Mapping[str, int]
+    ready: Mapping[str, int]
+
+
+class Routing:
+    """Which Services can route within zones."""
+
+    def __init__(
+        self,
+        snapshot: ClusterSnapshot,
+        standings: Mapping[Entity, Standing],
+        traffic: Mapping[Pair, Cells],
+        min_endpoints_per_zone: int,
+    ) -> None:
+        self._standings = standings
+        self._client_zones = _client_zones(traffic, standings)
+        self._least = min_endpoints_per_zone
+        self._has_zones = all(zone is not None for zone in snapshot.nodes.zones)
+        self._services = _services_by_entity(snapshot) if self._has_zones else {}
+        self._value = _value(snapshot)
+
+    def routes(self, candidates: Mapping[Pair, Cells]) -> tuple[Route, ...]:
+        """The Services to change, sorted, each pair with one of them."""
+        found: dict[tuple[str, str], tuple[Entity, list[Pair]]] = {}
+        for pair in candidates:
+            for side in (1, 0):
+                server = pair[side]
+                service = self._services.get(server)
+                if service is not None and self._serves(server):
+                    key = (service.metadata.namespace, service.metadata.name)
+                    found.setdefault(key, (server, []))[1].append(pair)
+                    break
+        return tuple(
+            Route(
+                service=key,
+                server=server,
+                pairs=tuple(pairs),
+                bytes_per_day=sum(cross_zone_bytes(candidates[pair]) for pair in pairs),
+                value=self._value,
+            )
+            for key, (server, pairs) in sorted(found.items())
+        )
+
+    def _serves(self, server: Entity) -> bool:
+        """Whether there are enough ready endpoints in each zone that has clients."""
+        ready = self._standings[server].ready
+        return all(ready.get(zone, 0) >= self._least for zone in self._client_zones[server])
+
+
+def _client_zones(
+    traffic: Mapping[Pair, Cells], standings: Mapping[Entity, Standing]
+) -> Mapping[Entity, set[str]]:
+    """For each entity the zones in which anyone who talks to it stands."""
+    found: dict[Entity, set[str]] = {}
+    for pair, cells in traffic.items():
+        for side in (0, 1):
+            client = standings.get(pair[1 - side])
+            zones = found.setdefault(pair[side], set())
+            zones |= {key[1 - side] for key in cells} | set(client.pods if client else ())
+    return found
+
+
+def _services_by_entity(snapshot: ClusterSnapshot) -> Mapping[Entity, Service]:
+    """The first Service by name that could prefer zones and does not, for each workload."""
+    found: dict[Entity, Service] = {}
+    for service in snapshot.services:
+        spec, metadata = service.spec, service.metadata
+        is_routed = spec.traffic_distribution is not None or any(
+            name in metadata.annotations for name in _TOPOLOGY_ANNOTATIONS
+        )
+        if is_routed or not spec.selector or spec.cluster_ip == "None":
+            continue
+        if spec.type == "ExternalName" or spec.internal_traffic_policy == "Local":
+            continue
+        for workload in snapshot.workloads:
+            if workload.kind not in ("Deployment", "StatefulSet", "ReplicaSet"):
+                continue
+            labels = workload.spec.template.metadata.labels  # type: ignore[union-attr]  # by kind
+            if workload.metadata.namespace == metadata.namespace and (
+                spec.selector.items() <= labels.items()
+            ):
+                key = Entity(workload.kind, metadata.namespace, workload.metadata.name)
+                found.setdefault(key, service)
+    return found
+
+
+def _value(snapshot: ClusterSnapshot) -> str:
+    """The word that every node's version understands."""
+    versions = [_version(one.status.node_info.kubelet_version) for one in snapshot.nodes.items]
+    is_new = bool(versions) and all(
+        version is not None and version >= _PREFER_SAME_ZONE_SINCE for version in versions
+    )
+    return "PreferSameZone" if is_new else "PreferClose"
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    """(1, 34) of "v1.34.1-eks-1"; None: it does not say."""
+    parts = text.removeprefix("v").split(".")
+    if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):
+        return None
+    return int(parts[0]), int(parts[1])
