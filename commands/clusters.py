@@ -47,7 +47,8 @@ from services.workflows.register_cluster import (
 from services.workflows.register_customer import NewCustomer, add_customer
 
 TOKEN_VARIABLE = "CLUSTER_TOKEN"  # noqa: S105 - the name of a variable
-_BAD = (FindingState.MISSING, FindingState.FAILED)
+_BAD = (FindingState.FAILED, FindingState.MISSING)
+_SEVERITY = (*_BAD, FindingState.WARNING, FindingState.SUPERFLUOUS, FindingState.HELD)
 
 clusters = typer.Typer(
     help="Clusters that CloudOptim reads.",
@@ -332,7 +333,8 @@ def _show_state(view: ClusterView) -> None:
 
 def _show_findings(title: str, findings: Sequence[Finding]) -> None:
     if findings:
-        rows = [(one.state, one.check, one.message, one.remedy or None) for one in findings]
+        worst_first = sorted(findings, key=lambda one: (_SEVERITY.index(one.state), one.check))
+        rows = [(one.state, one.check, one.message, one.remedy or None) for one in worst_first]
         print_table(f"\n{title}", ("state", "check", "seen", "remedy"), rows)
 
 

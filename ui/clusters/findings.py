@@ -44,7 +44,9 @@ def show_findings(findings: Sequence[Finding], *, key: str, name: str) -> None:
         }
         for one in sorted(findings, key=lambda one: (order.index(one.state), one.check))
     ]
-    tables.show_table(rows, COLUMNS, key=key, file_name=f"findings-{name}", noun="finding")
+    is_all_well = not any(one.remedy for one in findings)
+    columns = [one for one in COLUMNS if not (is_all_well and one.name == "remedy")]
+    tables.show_table(rows, columns, key=key, file_name=f"findings-{name}", noun="finding")
 
 
 def choose_read_cluster() -> Cluster | None:

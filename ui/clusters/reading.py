@@ -64,9 +64,10 @@ def _state_line(cluster: Cluster) -> str:
         ClusterStatus.UNREACHABLE: ":red[:material/cancel:]",
     }.get(cluster.status, "")
     kind = wording.CREDENTIALS.get(cluster.credential_kind or "", "credential")
-    read = "never" if cluster.last_read_at is None else formatting.age(cluster.last_read_at, now)
+    age = formatting.age(cluster.last_read_at, now)
+    read = "never read" if cluster.last_read_at is None else f"last read {age}"
     word = cluster.status.value.capitalize()
-    return f"{sign} {word} · last read {read} · `{cluster.endpoint}` by {kind}"
+    return f"{sign} {word} · {read} · `{cluster.endpoint}` by {kind}"
 
 
 def _show_error(cluster: Cluster) -> None:

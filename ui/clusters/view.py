@@ -29,8 +29,8 @@ NODE_COLUMNS = (
     tables.Column(name="owner", label="Owner"),
     tables.Column(name="pods", label="Pods", kind="number"),
     tables.Column(name="cpu_share", label="CPU requested", kind="bar"),
-    tables.Column(name="memory_share", label="Memory requested", kind="bar"),
     tables.Column(name="cpu_use_share", label="CPU used", kind="bar"),
+    tables.Column(name="memory_share", label="Memory requested", kind="bar"),
     tables.Column(name="memory_use_share", label="Memory used", kind="bar"),
     tables.Column(name="usd_per_hour", label="USD/h", kind="price"),
     tables.Column(name="is_ready", label="Ready", kind="flag"),
@@ -180,7 +180,9 @@ def _show_utilisation(view: ClusterView) -> None:
         for label, share, color in shares
         if share is not None
     ]
-    figure = charts.bar_chart(bars, value_format=".0%", limit=1.0, limit_text="all of it")
+    figure = charts.bar_chart(
+        bars, value_format=".0%", limit=1.0, limit_text="allocatable", text_room=1.08
+    )
     st.plotly_chart(figure, key="clusters-utilisation", config=charts.PLOT_CONFIG)
     if view.cpu_use_share is None:
         st.caption("Use is not measured: the cluster has no metrics-server that could be read.")
