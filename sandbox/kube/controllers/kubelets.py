@@ -2,11 +2,21 @@
 
 from sandbox.kube import deletion
 from sandbox.kube.deletion import DeleteOptions
-from sandbox.kube.objects import Obj, clone, is_finished, is_terminating, name_of, namespace_of
+from sandbox.kube.objects import (
+    Obj,
+    clone,
+    is_condition_true,
+    is_finished,
+    is_terminating,
+    name_of,
+    namespace_of,
+    with_condition,
+)
 from sandbox.kube.resources import NODES, PODS
 from sandbox.kube.store import Change
 from sandbox.kube.world import World
 
+_REPORT_SECONDS = 0.1
 _STARTED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
 
 
@@ -21,6 +31,8 @@ class Kubelets:
 
     def _on_change(self, change: Change) -> None:
         pod = change.obj
+        if change.resource is NODES and change.kind == "MODIFIED":
+            self._node_changed(change)
         if change.resource is not PODS or change.kind == "DELETED":
             return
         node = pod["spec"].get("nodeName")
@@ -32,6 +44,21 @@ class Kubelets:
             self._world.clock.after(
                 self._world.settings.pod_start_seconds, lambda: self._start(pod)
             )
+
+    def _node_changed(self, change: Change) -> None:
+        """A kubelet that reports again says that its pods are ready, too."""
+        is_back = is_condition_true(change.obj, "Ready")
+        if is_back and change.before and not is_condition_true(change.before, "Ready"):
+            name = name_of(change.obj)
+            self._world.clock.after(_REPORT_SECONDS, lambda: self._report_pods(name))
+
+    def _report_pods(self, node: str) -> None:
+        ready: Obj = {"type": "Ready", "status": "True", "lastProbeTime": None}
+        for pod in list(self._world.store.all(PODS)):
+            is_ours = pod["spec"].get("nodeName") == node and node not in self.dead_nodes
+            runs = pod["status"].get("phase") == "Running" and not is_terminating(pod)
+            if is_ours and runs and not is_condition_true(pod, "Ready"):
+                self._world.store.put(PODS, with_condition(clone(pod), ready, self._world.now()))
 
     def _was_bound(self, change: Change) -> bool:
         return change.before is not None and "nodeName" in change.before["spec"]

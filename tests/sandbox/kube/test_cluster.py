@@ -4,8 +4,9 @@ import pytest
 
 from sandbox.clock import Clock
 from sandbox.kube.cluster import Cluster, NewNode
+from sandbox.kube.objects import is_condition_true
 from sandbox.kube.world import Settings
-from tests.sandbox.kube.builders import DEPLOYMENTS, PODS, Caller, a_node, a_workload
+from tests.sandbox.kube.builders import DEPLOYMENTS, PODS, Caller, a_node, a_pod, a_workload
 
 NODES = "/api/v1/nodes"
 AMOUNTS = {"cpu": "2", "memory": "7Gi", "pods": "29"}
@@ -49,6 +50,42 @@ def test_pending_pods_move_in_when_a_node_has_become_ready(admin, cluster):
 
     assert waiting == ["Pending", "Pending"]
     assert {one["spec"]["nodeName"] for one in admin.get(PODS)["items"]} == {"i-1"}
+
+
+def test_pods_are_ready_again_when_their_node_is(admin, cluster):
+    """Daemons run before the network does: the node's monitor marks them until it is Ready."""
+    template = a_workload("DaemonSet", "agent", replicas=None)
+    template["spec"]["template"]["spec"]["tolerations"] = [{"operator": "Exists"}]
+    admin("POST", DEPLOYMENTS.replace("deployments", "daemonsets"), template)
+    cluster.add_node(an_instance("i-1"))
+    cluster.world.clock.advance(20)
+    marked = [is_condition_true(pod, "Ready") for pod in admin.get(PODS)["items"]]
+    cluster.world.clock.advance(15)
+
+    assert marked == [False]
+    assert [is_condition_true(pod, "Ready") for pod in admin.get(PODS)["items"]] == [True]
+
+
+def test_a_node_tells_its_address_and_its_pods_tell_it_too(admin, cluster, three_nodes):
+    cluster.add_node(an_instance("i-1", internal_ip="10.20.0.7"))
+    cluster.world.clock.advance(31)
+    pod = a_pod("web", nodeName="i-1")
+    admin("POST", PODS, pod)
+    cluster.world.clock.advance(2)
+
+    addresses = admin.get(f"{NODES}/i-1")["status"]["addresses"]
+    assert addresses[0] == {"type": "InternalIP", "address": "10.20.0.7"}
+    assert admin.get(f"{PODS}/web")["status"]["hostIP"] == "10.20.0.7"
+
+
+def test_the_speed_of_time_can_be_set(cluster):
+    clock = Clock(100.0, speed=0)
+    standing = clock.seconds_until(110.0)
+
+    clock.set_speed(2.0)
+
+    assert standing is None
+    assert clock.seconds_until(110.0) == pytest.approx(5.0, abs=0.5)
 
 
 def test_a_terminated_instance_takes_its_pods_along_and_they_are_replaced(admin, cluster):

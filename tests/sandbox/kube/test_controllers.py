@@ -358,3 +358,17 @@ def test_a_claim_that_names_its_volume_is_bound_and_protected(admin, cluster, th
     cluster.world.clock.advance(1)
 
     assert (bound, held, admin("GET", f"{claims}/c")[0]) == ("Bound", 200, 404)
+
+
+def test_pods_of_a_stateful_set_use_the_claims_of_its_templates(admin, cluster, three_nodes):
+    shared = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
+    template = {"metadata": {"name": "data"}, "spec": shared}
+    admin(
+        "POST",
+        DEPLOYMENTS.replace("deployments", "statefulsets"),
+        a_workload("StatefulSet", "db", replicas=1, volumeClaimTemplates=[template]),
+    )
+    cluster.world.clock.advance(2)
+
+    volumes = admin.get(f"{PODS}/db-0")["spec"]["volumes"]
+    assert volumes[0] == {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}
