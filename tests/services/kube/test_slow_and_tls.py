@@ -144,6 +144,20 @@ def test_a_self_signed_certificate_without_authority_is_refused_and_nothing_sent
     assert not refused.value.is_retryable
 
 
+def test_a_certificate_of_an_unknown_authority_asks_for_that_authority(tmp_path, authority):
+    pair = a_certificate(signed_by=authority, is_ca=False)
+
+    with (
+        tls_server(tmp_path, pair) as server,
+        connected(server.url) as connection,
+        pytest.raises(CertificateRefusedError) as refused,
+    ):
+        connection.get("/version")
+
+    assert "unable to get local issuer certificate" in str(refused.value)
+    assert "give the cluster's certificate authority" in refused.value.next_step
+
+
 def test_the_system_authorities_do_not_help_where_one_is_pinned(tmp_path, authority):
     with (
         tls_server(tmp_path, a_certificate()) as server,
