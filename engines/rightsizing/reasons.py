@@ -59,6 +59,7 @@ class WarningCode(StrEnum):
     UNREAD_OBJECTS = "unread_objects"
     MANAGED_BY_GITOPS = "managed_by_gitops"
     RESTARTS_ALL_PODS = "restarts_all_pods"
+    ROLLED_OUT_BY_HAND = "rolled_out_by_hand"
     UNEQUAL_NODES = "daemonset_on_unequal_nodes"
     COARSE_SAMPLES = "coarse_samples"
     RULES_NOT_READ = "rules_not_read"

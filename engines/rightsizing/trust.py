@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contracts.kubernetes import DaemonSet
+from engines.contracts.kubernetes import DaemonSet, Workload
 from engines.contracts.results import Json, Notice, Skipped
 from engines.contracts.state import ClusterState
 from engines.cost import UNKNOWN_COST
-from engines.resource_policy.templates import managed_by, rollout_risk
+from engines.resource_policy.templates import is_rolled_out_by_hand, managed_by, rollout_risk
 from engines.rightsizing.answer import PricedAdvice
 from engines.rightsizing.histories import ContainerHistory, Histories
 from engines.rightsizing.reasons import WarningCode, WorkloadReason
@@ -109,35 +109,32 @@ def _about_changes(state: ClusterState, priced: Sequence[PricedAdvice]) -> Itera
             subjects=unread,
         )
     workloads = [one.advice.workload for one in priced]
-    key = [f"{one.kind}/{one.metadata.namespace}/{one.metadata.name}" for one in workloads]
-    sources = [managed_by(one) for one in workloads]
-    if managed := tuple(name for name, source in zip(key, sources, strict=True) if source):
-        yield Notice(
-            code=WarningCode.MANAGED_BY_GITOPS,
-            message="the manifests of these workloads come from Argo CD, Flux or Helm; change the"
-            " resources there too, or the change is taken back",
-            subjects=managed,
-        )
-    risky = tuple(
-        name for name, one in zip(key, workloads, strict=True) if rollout_risk(one) is not None
-    )
-    if risky:
-        yield Notice(
-            code=WarningCode.RESTARTS_ALL_PODS,
-            message="a change takes away more than half of the pods of these workloads at once",
-            subjects=risky,
-        )
     cpu = state.cluster.nodes.allocatable_cpu_millicores
-    daemons = tuple(
-        name for name, one in zip(key, workloads, strict=True) if isinstance(one, DaemonSet)
-    )
-    if daemons and len(cpu) and int(cpu.max()) > 2 * int(cpu.min()):
-        yield Notice(
-            code=WarningCode.UNEQUAL_NODES,
-            message="the nodes differ much in size and a DaemonSet has one size for all of them:"
-            " that of its busiest pod",
-            subjects=daemons,
-        )
+    are_unequal = len(cpu) > 0 and int(cpu.max()) > 2 * int(cpu.min())
+    concerned: dict[WarningCode, list[Workload]] = {
+        WarningCode.MANAGED_BY_GITOPS: [one for one in workloads if managed_by(one)],
+        WarningCode.RESTARTS_ALL_PODS: [one for one in workloads if rollout_risk(one)],
+        WarningCode.ROLLED_OUT_BY_HAND: [one for one in workloads if is_rolled_out_by_hand(one)],
+        WarningCode.UNEQUAL_NODES: [
+            one for one in workloads if are_unequal and isinstance(one, DaemonSet)
+        ],
+    }
+    for code, some in concerned.items():
+        if some:
+            names = (f"{one.kind}/{one.metadata.namespace}/{one.metadata.name}" for one in some)
+            yield Notice(code=code, message=_ABOUT_CHANGES[code], subjects=tuple(names))
+
+
+_ABOUT_CHANGES = {
+    WarningCode.MANAGED_BY_GITOPS: "the manifests of these workloads come from Argo CD, Flux or"
+    " Helm; change the resources there too, or the change is taken back",
+    WarningCode.RESTARTS_ALL_PODS: "a change takes away more than half of the pods of these"
+    " workloads at once",
+    WarningCode.ROLLED_OUT_BY_HAND: "a change reaches running pods of these workloads only when"
+    " somebody lets it (paused, on delete, or a partition)",
+    WarningCode.UNEQUAL_NODES: "the nodes differ much in size and a DaemonSet has one size for all"
+    " of them: that of its busiest pod",
+}
 
 
 def confidence_of(

@@ -501,6 +501,34 @@ def test_a_single_replica_is_warned_of():
     assert warnings(response)["restarts_all_pods"] == ("Deployment/shop/web",)
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Deployment", {"paused": True}),
+        ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}),
+        ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 1}}}),
+        ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}),
+        ("ReplicaSet", {}),
+    ],
+)
+def test_a_change_that_waits_for_a_person_is_warned_of(kind, spec):
+    workload = a_workload("db", kind=kind, spec=spec)
+    pod = a_pod("db-0", on="node-a", owner=(kind, "db"))
+
+    response = size(a_history_of(workload, pod, usage=readings("db-0")))
+
+    assert warnings(response)["rolled_out_by_hand"] == (f"{kind}/shop/db",)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "CronJob"])
+def test_an_ordinary_rollout_is_not_warned_of(kind):
+    pod = a_pod("db-0", on="node-a", owner=(kind, "db"))
+
+    response = size(a_history_of(a_workload("db", kind=kind), pod, usage=readings("db-0")))
+
+    assert "rolled_out_by_hand" not in warnings(response)
+
+
 def test_confidence_is_data_window_and_prices():
     """Half of the two containers have enough data, which covers 84 of 168 hours; all nodes are
     priced: 0.5 x 0.5 + 0.3 x 0.5 + 0.2 = 0.6."""
