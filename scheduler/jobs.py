@@ -84,8 +84,22 @@ def catalogue(settings: Settings) -> tuple[JobSpec, ...]:
             waits_for=tasks.waits_for_region,
         ),
         JobSpec(
+            name="measure_data_ages",
+            does="measures how old the newest market data are, for alerts",
+            scope=JobScope.GLOBAL,
+            timing=Every(interval=timedelta(minutes=5)),
+            run=tasks.measure_data_ages,
+        ),
+        JobSpec(
+            name="drop_unused_states",
+            does="deletes states of clusters that no decision refers to, after an hour",
+            scope=JobScope.GLOBAL,
+            timing=Every(interval=timedelta(minutes=10)),
+            run=tasks.delete_unused_states,
+        ),
+        JobSpec(
             name="retain",
-            does="deletes what is older than it is kept for",
+            does="deletes what is older than it is kept for, see the table of retention",
             scope=JobScope.GLOBAL,
             timing=Daily(hour=3),
             timeout=timedelta(hours=2),

@@ -157,9 +157,10 @@ class Scheduler:
         }
         with self._database.reader() as reader:
             schedules = {(one.job, one.target): one for one in jobs.list_schedules(reader)}
+            last_runs = jobs.latest_runs(reader)
         scheduled = self._timetable.keys()
         if not scheduled:
-            self.runner.know(schedules)
+            self.runner.know(schedules, last_runs)
         self._lane_of = wanted
         self._timetable.remove(scheduled - wanted.keys())
         for key in sorted(wanted.keys() - scheduled):
@@ -280,7 +281,6 @@ class Scheduler:
             "term": self.leadership.term,
             "lease_is_certain": self.leadership.is_certain,
             "running": [list(one.key) for one in self.runner.open_runs()],
-            "models_loaded": 0,
             "jobs": [
                 {
                     "job": key[0],

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from db.errors import DatabaseError, LeaseLostError
-from db.job_records import JobSchedule, NewRun, RunStatus
+from db.job_records import JobRun, JobSchedule, NewRun, RunStatus
 from db.repositories import job_runs, jobs, leases
 from db.session import Database, Transaction
 from scheduler.lanes import Key
@@ -90,9 +90,14 @@ class Runner:
         self.last_runs: dict[Key, LastRun] = {}
         self.is_stopping = threading.Event()
 
-    def know(self, schedules: Mapping[Key, JobSchedule]) -> None:
-        """Take over what earlier schedulers counted."""
+    def know(self, schedules: Mapping[Key, JobSchedule], last_runs: Mapping[Key, JobRun]) -> None:
+        """Take over what earlier schedulers counted, and how their runs ended."""
         self._failures = {key: one.failures for key, one in schedules.items() if one.failures}
+        self.last_runs = {
+            key: LastRun(status=one.status, finished_at=one.finished_at, error=one.error)
+            for key, one in last_runs.items()
+            if one.finished_at is not None
+        }
 
     def run(self, spec: JobSpec, target: str, command_id: int | None = None) -> str | None:
         """Do it; None: it succeeded, else why not."""

@@ -13,6 +13,8 @@ from scheduler.work import SCHEDULER, Facts, Work
 from services.aws.session import AwsAccount, AwsOptions
 from services.aws.spot_prices import KEPT_BY_AWS
 from services.errors import CloudOptimError
+from services.metrics import DATA_AGE_SECONDS
+from services.workflows.check_health import check_health
 from services.workflows.collect_state import collect_state
 from services.workflows.fetch_market_data import (
     FetchReport,
@@ -26,7 +28,7 @@ from services.workflows.fetch_market_data import (
 from services.workflows.optimise_clusters import missing_for_optimisation, optimise_cluster
 from services.workflows.record_usage import record_usage
 from services.workflows.remote_access import RemoteOpener
-from services.workflows.retain import retain
+from services.workflows.retain import drop_unused_states, retain
 from services.workflows.summarise_metrics import missing_for_summary, summarise_metrics
 
 
@@ -121,6 +123,22 @@ def refresh_instance_types(work: Work) -> Facts:
             work.database, account, actor=SCHEDULER, at=work.at, regions=regions
         )
     return _facts(report)
+
+
+def measure_data_ages(work: Work) -> Facts:
+    """Tell Prometheus how old the newest market data are."""
+    health = check_health(work.database, now=work.at)
+    ages: dict[str, int] = {}
+    for one in health.data:
+        ages[one.kind.value] = min(one.age_seconds, ages.get(one.kind.value, one.age_seconds))
+    for kind, seconds in ages.items():
+        DATA_AGE_SECONDS.labels(kind).set(seconds)
+    return {"status": health.status.value, **ages}
+
+
+def delete_unused_states(work: Work) -> Facts:
+    """Delete cluster states that no decision refers to."""
+    return {"states": drop_unused_states(work.database, settings=work.settings, at=work.at)}
 
 
 def delete_old_rows(work: Work) -> Facts:

@@ -18,8 +18,9 @@ from services.settings import Settings
 
 RUNS_KEPT = timedelta(days=30)
 METRICS_KEPT = timedelta(days=35)  # a month to compare with the month before
-UNUSED_STATES_KEPT = timedelta(days=1)
-"""A state is read each minute; those that no decision refers to are of no use for longer."""
+UNUSED_STATES_KEPT = timedelta(hours=1)
+"""A state is read each minute: of a large cluster they would come to gigabytes a day. One that no
+decision refers to is of no use for longer."""
 
 BATCH = 5_000  # rows: some tens of milliseconds of another writer's time on SQLite
 BATCH_OF_STATES = 200  # they are large: tens of kilobytes to some megabytes each
@@ -34,6 +35,22 @@ class Kept(NamedTuple):
     batch: int = BATCH
 
 
+def drop_unused_states(database: Database, *, settings: Settings, at: datetime) -> int:
+    """Delete cluster states that were of use for no decision; how many."""
+    decided = at - timedelta(days=settings.snapshot_retention_days)
+
+    def delete(tx: Transaction) -> int:
+        return snapshots.purge(
+            tx,
+            unused_since=at - UNUSED_STATES_KEPT,
+            decided_since=decided,
+            kind=DocumentKind.CLUSTER,
+            limit=BATCH_OF_STATES,
+        )
+
+    return _delete_all(database, Kept("unused_states", delete, BATCH_OF_STATES))
+
+
 def retain(
     database: Database,
     *,
@@ -41,19 +58,23 @@ def retain(
     at: datetime,
     progress: Callable[[float, Mapping[str, int]], None],
 ) -> Mapping[str, int]:
-    """Delete all kinds of old rows; how many of each."""
+    """Delete all other kinds of old rows; how many of each."""
     counts: dict[str, int] = {}
     kinds = tuple(_kinds(settings, at))
     for number, kind in enumerate(kinds):
-        counts[kind.name] = 0
-        while True:
-            progress(number / len(kinds), counts)
-            with database.transaction() as tx:
-                deleted = kind.delete(tx)
-            counts[kind.name] += deleted
-            if deleted < kind.batch:
-                break
+        progress(number / len(kinds), counts)
+        counts[kind.name] = _delete_all(database, kind)
     return counts
+
+
+def _delete_all(database: Database, kind: Kept) -> int:
+    total = 0
+    while True:
+        with database.transaction() as tx:
+            deleted = kind.delete(tx)
+        total += deleted
+        if deleted < kind.batch:
+            return total
 
 
 def _kinds(settings: Settings, at: datetime) -> Iterator[Kept]:
@@ -62,17 +83,6 @@ def _kinds(settings: Settings, at: datetime) -> Iterator[Kept]:
     yield Kept(
         "snapshots",
         lambda tx: snapshots.purge(tx, unused_since=states, limit=BATCH_OF_STATES),
-        BATCH_OF_STATES,
-    )
-    yield Kept(
-        "unused_states",
-        lambda tx: snapshots.purge(
-            tx,
-            unused_since=at - UNUSED_STATES_KEPT,
-            decided_since=states,
-            kind=DocumentKind.CLUSTER,
-            limit=BATCH_OF_STATES,
-        ),
         BATCH_OF_STATES,
     )
     yield Kept("container_usage", lambda tx: container_usage.purge(tx, before=usage, limit=BATCH))

@@ -21,7 +21,7 @@ from db.repositories import (
 )
 from engines.contracts.usage_histogram import count_cores
 from services.settings import Settings
-from services.workflows.retain import retain
+from services.workflows.retain import drop_unused_states, retain
 from tests.db.builders import a_cluster, a_decision
 
 AT = datetime(2026, 8, 3, 3, 0, tzinfo=UTC)
@@ -30,6 +30,10 @@ SETTINGS = Settings(snapshot_retention_days=30, usage_retention_days=15)
 
 def run(database, at=AT):
     return retain(database, settings=SETTINGS, at=at, progress=lambda share, facts: None)
+
+
+def drop(database):
+    return drop_unused_states(database, settings=SETTINGS, at=AT)
 
 
 def days_ago(days):
@@ -59,13 +63,16 @@ def decide(database, digest, *, days, request_id="r1"):
 
 
 class TestStates:
-    def test_a_state_that_nothing_refers_to_is_kept_for_a_day(self, database):
-        old, fresh = store(database, b"old", days=1.01), store(database, b"fresh", days=0.99)
+    def test_a_state_that_nothing_refers_to_is_kept_for_an_hour(self, database):
+        """61 and 59 minutes are 0.0424 and 0.0410 days."""
+        old, fresh = (
+            store(database, b"old", days=61 / 1440),
+            store(database, b"new", days=59 / 1440),
+        )
 
-        counts = run(database)
+        assert drop(database) == 1
 
         assert (is_kept(database, old), is_kept(database, fresh)) == (False, True)
-        assert counts["unused_states"] == 1
 
     @pytest.mark.parametrize(("days", "stays"), [(29, True), (31, False)])
     def test_a_state_that_a_decision_refers_to_is_kept_as_long_as_decisions_can_be_replayed(
@@ -74,6 +81,7 @@ class TestStates:
         digest = store(database, b"judged", days=days)
         decide(database, digest, days=days)
 
+        drop(database)
         run(database)
 
         assert is_kept(database, digest) is stays
@@ -85,6 +93,7 @@ class TestStates:
             clusters.add(tx, a_cluster())
             clusters.set_latest_snapshot(tx, "c1", digest, at=days_ago(400))
 
+        drop(database)
         run(database)
 
         assert is_kept(database, digest)
@@ -93,6 +102,7 @@ class TestStates:
         market = store(database, b"market", days=29, kind=DocumentKind.MARKET)
         old = store(database, b"old market", days=31, kind=DocumentKind.MARKET)
 
+        drop(database)
         counts = run(database)
 
         assert (is_kept(database, market), is_kept(database, old)) == (True, False)
@@ -102,7 +112,7 @@ class TestStates:
         for number in range(450):
             store(database, str(number).encode(), days=2)
 
-        assert run(database)["unused_states"] == 450
+        assert drop(database) == 450
 
 
 def test_hourly_use_is_deleted_with_the_keys_that_are_no_longer_needed(database):
@@ -145,7 +155,7 @@ def test_metrics_are_kept_for_35_days_and_runs_for_30(database):
 
 
 def test_a_second_time_there_is_nothing_left_to_delete(database):
-    store(database, b"old", days=2)
-    run(database)
+    store(database, b"old", days=31)
+    assert run(database)["snapshots"] == 1
 
     assert not any(run(database).values())
