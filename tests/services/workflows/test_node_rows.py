@@ -2,14 +2,19 @@
 
 from datetime import UTC, datetime
 
-import msgspec
-
-from engines.contracts.aws import Instance
 from services.access import LOCAL_ADMIN
 from services.workflows.browse_clusters import load_cluster_view
 from services.workflows.node_rows import node_rows
 from services.workflows.open_cluster import open_cluster
-from tests.builders import a_document, a_node, a_pod, a_state, an_object, instance_id_for
+from tests.builders import (
+    a_document,
+    a_node,
+    a_pod,
+    a_state,
+    an_instance,
+    an_object,
+    instance_id_for,
+)
 
 AT = datetime(2026, 8, 3, 12, 0, tzinfo=UTC)
 
@@ -24,11 +29,6 @@ def a_measurement(node: str, cpu: str, memory: str):
             "usage": {"cpu": cpu, "memory": memory},
         },
     )
-
-
-def an_instance(node: str, **tags: str):
-    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    return msgspec.convert({"InstanceId": instance_id_for(node), "Tags": listed}, Instance)
 
 
 def the_row(*objects, **fields):
@@ -81,9 +81,9 @@ def test_a_label_tells_the_owner_where_the_instance_was_not_read():
 def test_a_tag_of_the_instance_counts_before_a_label():
     labelled = a_node("node-a", labels={"eks.amazonaws.com/nodegroup": "general"})
 
-    row = the_row(
-        labelled, instances=(an_instance("node-a", **{"karpenter.sh/nodepool": "default"}),)
-    )
+    instance = an_instance(instance_id_for("node-a"), tags={"karpenter.sh/nodepool": "default"})
+
+    row = the_row(labelled, instances=(instance,))
 
     assert (row.owner_kind, row.owner) == ("karpenter", "default")
 
