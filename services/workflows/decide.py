@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engines import bin_packing, ghost_probe, office_hours, spot_optimizer, volume_cleanup
+from engines import (
+    bin_packing,
+    ghost_probe,
+    network_optimizer,
+    office_hours,
+    oom_remediation,
+    rightsizing,
+    spot_optimizer,
+    volume_cleanup,
+)
 from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.results import DecisionResponse, DecisionStatus, DecisionType
 from engines.contracts.verdict import (
@@ -55,6 +64,11 @@ ENGINES: Mapping[DecisionType, Engine] = {
         parameters=bin_packing.PARAMETERS,
         decide=bin_packing.recommend_packing,
     ),
+    DecisionType.RIGHTSIZE: Engine(
+        name=rightsizing.NAME,
+        parameters=rightsizing.PARAMETERS,
+        decide=rightsizing.recommend_rightsizing,
+    ),
     DecisionType.SCHEDULE: Engine(
         name=office_hours.NAME,
         parameters=office_hours.PARAMETERS,
@@ -70,6 +84,16 @@ ENGINES: Mapping[DecisionType, Engine] = {
         name=volume_cleanup.NAME,
         parameters=volume_cleanup.PARAMETERS,
         decide=volume_cleanup.find_zombie_volumes,
+    ),
+    DecisionType.NETWORK_OPTIMIZE: Engine(
+        name=network_optimizer.NAME,
+        parameters=network_optimizer.PARAMETERS,
+        decide=network_optimizer.plan_zone_traffic,
+    ),
+    DecisionType.OOMKILLED_REMEDIATE: Engine(
+        name=oom_remediation.NAME,
+        parameters=oom_remediation.PARAMETERS,
+        decide=oom_remediation.recommend_oom_remediation,
     ),
 }
 """The built-in engine of each decision type that this version has."""
