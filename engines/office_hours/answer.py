@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+import msgspec
 
 from engines.contracts.kubernetes import CronJob, StatefulSet
 from engines.contracts.plan import (
@@ -30,8 +33,10 @@ from engines.contracts.snapshot import WorkloadKey
 from engines.contracts.verdict import PlanPurpose
 from engines.office_hours.calendar import is_open, next_change, open_intervals
 from engines.office_hours.decisions import Change, Left
+from engines.office_hours.nodes import KeptNode, NodePlan, RemovedNode, node_steps
+from engines.office_hours.parameters import SavedNode
 from engines.office_hours.reasons import WorkloadReason
-from engines.office_hours.reckoning import Changed, Reckoning, Verdict, changed_of
+from engines.office_hours.reckoning import Changed, Reckoning, Verdict
 from engines.office_hours.savings import NodeEffect
 from engines.office_hours.schedules import Environment
 from engines.office_hours.selection import Schedules
@@ -54,19 +59,33 @@ _SLEEPERS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that was decided; ``gone`` are workloads that only the ledger knows."""
+
+    schedules: Schedules
+    verdicts: Sequence[Verdict]
+    changes: Sequence[Changed]
+    gone: Sequence[WorkloadKey]
+    nodes: NodePlan
+    reckoning: Reckoning
+
+
 def answer(
-    request: DecisionRequest,
-    engine: EngineIdentity,
-    schedules: Schedules,
-    verdicts: Sequence[Verdict],
-    gone: Sequence[WorkloadKey],
+    request: DecisionRequest, engine: EngineIdentity, findings: Findings
 ) -> DecisionResponse:
     """Put together all that was decided."""
-    reckoning, changes = Reckoning(request), changed_of(verdicts)
-    recommendations = tuple(_recommendation(one, reckoning, request.now) for one in changes)
+    schedules, verdicts, reckoning = findings.schedules, findings.verdicts, findings.reckoning
+    changes, now = findings.changes, request.now
+    recommendations = (
+        *(_recommendation(one, reckoning, now) for one in changes),
+        *(_launched(one) for one in findings.nodes.launched),
+        *(_removed(one) for one in findings.nodes.removed),
+    )
     skipped = (
         *(_skipped(one.key, one.outcome) for one in verdicts if isinstance(one.outcome, Left)),
-        *(_skipped(key, _GONE) for key in gone),
+        *(_skipped(key, _GONE) for key in findings.gone),
+        *(_kept(one) for one in findings.nodes.kept),
     )
     return DecisionResponse(
         request_id=request.request_id,
@@ -76,18 +95,17 @@ def answer(
         status=DecisionStatus.OK,
         recommendations=recommendations,
         skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
-        execution_plan=tuple(_steps(changes)),
+        execution_plan=tuple(_steps(changes, findings.nodes)),
         estimated_savings=sum((one.savings_usd_month for one in recommendations), Decimal(0)),
         confidence_score=confidence_of(request, schedules, changes, reckoning),
         warnings=warnings_of(request, schedules, changes, reckoning),
         evidence={
-            "purpose": _purpose(changes),
+            "purpose": _purpose(changes, findings.nodes),
             "skipped_by_reason": dict(sorted(Counter(one.reason for one in skipped).items())),
             "environments": [
-                _environment(one, verdicts, reckoning, request.now)
-                for one in schedules.environments
+                _environment(one, verdicts, reckoning, now) for one in schedules.environments
             ],
-            **_ledger(verdicts, changes, gone, request.now),
+            **_ledger(findings, now),
             "nodes": _nodes(reckoning.effects(changes)),
         },
     )
@@ -136,17 +154,73 @@ def _calendar_evidence(
     }
 
 
-def _steps(changes: Sequence[Changed]) -> Iterator[PlanStep]:
-    """Front ends fall asleep before what keeps their data, and wake after it."""
+def _launched(saved: SavedNode) -> Recommendation:
+    return Recommendation(
+        subject=_node_subject(saved, ""),
+        action="launch_node",
+        savings_usd_month=Decimal(0),
+        reason="It was taken away for the night, and what slept on it is to be awake.",
+        recommended={"capacity_type": saved.capacity_type},
+        evidence={"environments": list(saved.environments)},
+    )
+
+
+def _removed(one: RemovedNode) -> Recommendation:
+    """Its cost is what makes the workloads' savings real: it is not counted a second time."""
+    return Recommendation(
+        subject=_node_subject(one.saved, one.instance_id),
+        action="remove_node",
+        savings_usd_month=Decimal(0),
+        reason="Once the workloads sleep, nothing runs on it but DaemonSets.",
+        current={"usd_per_hour": one.usd_per_hour},
+        recommended={"saved_node": _entry(one.saved)},
+        evidence={"environments": list(one.saved.environments)},
+    )
+
+
+def _entry(saved: SavedNode) -> dict[str, Json]:
+    """An entry of ``saved_nodes``, as JSON has it."""
+    return {**msgspec.structs.asdict(saved), "environments": list(saved.environments)}
+
+
+def _node_subject(saved: SavedNode, instance_id: str) -> Subject:
+    return Subject(
+        kind="Node",
+        name=saved.node,
+        node=saved.node,
+        instance_id=instance_id,
+        instance_type=saved.instance_type,
+        availability_zone=saved.availability_zone,
+    )
+
+
+def _kept(one: KeptNode) -> Skipped:
+    return Skipped(
+        subject=Subject(kind="Node", name=one.node, node=one.node),
+        reason=one.reason,
+        message=f"{one.node} {one.message}",
+        subjects=one.subjects,
+    )
+
+
+def _steps(changes: Sequence[Changed], nodes: NodePlan) -> Iterator[PlanStep]:
+    """Front ends fall asleep before what keeps their data, and wake after it.
+
+    What wakes is scaled before nodes are launched for it: what has room already need not wait.
+    """
+    launches, after = node_steps(nodes)
     for one in sorted(changes, key=lambda one: (_priority(one), one.verdict.key)):
         yield _step(one)
+    yield from launches
+    yield from after
     woken = {one.verdict.key.namespace for one in changes if not one.is_sleep}
     if woken:
         yield WaitForPods(id="wait", namespaces=tuple(sorted(woken)))
-    if changes:
+    if changes or launches or after:
         yield Verify(
             id="verify",
-            expectation=f"{len(changes)} workloads have the replicas that they were given",
+            expectation=f"{len(changes)} workloads have the replicas that they were given,"
+            f" {len(nodes.launched)} nodes came and {len(nodes.removed)} went",
         )
 
 
@@ -177,22 +251,19 @@ def _step(changed: Changed) -> PlanStep:
     )
 
 
-def _purpose(changes: Sequence[Changed]) -> PlanPurpose:
+def _purpose(changes: Sequence[Changed], nodes: NodePlan) -> PlanPurpose:
     """What a caller declares to the judge: whoever brings anything back must meet all layers."""
-    if not changes:
-        return PlanPurpose.CHANGE
-    is_sleep = all(one.is_sleep for one in changes)
-    return PlanPurpose.SCHEDULED_SLEEP if is_sleep else PlanPurpose.SCHEDULED_WAKE
+    if nodes.launched or any(not one.is_sleep for one in changes):
+        return PlanPurpose.SCHEDULED_WAKE
+    return PlanPurpose.SCHEDULED_SLEEP if changes else PlanPurpose.CHANGE
 
 
-def _ledger(
-    verdicts: Sequence[Verdict],
-    changes: Sequence[Changed],
-    gone: Sequence[WorkloadKey],
-    now: datetime,
-) -> dict[str, Json]:
-    """What ``saved_replicas`` must gain before the steps run, and may lose now or after them."""
-    stale = [one.key for one in verdicts if isinstance(one.outcome, Left) and one.outcome.forget]
+def _ledger(findings: Findings, now: datetime) -> dict[str, Json]:
+    """What the ledger must gain before the steps run, and may lose now or after them."""
+    changes = findings.changes
+    stale = [
+        one.key for one in findings.verdicts if isinstance(one.outcome, Left) and one.outcome.forget
+    ]
     return {
         "save": [
             {
@@ -204,8 +275,10 @@ def _ledger(
             for one in changes
             if one.is_sleep
         ],
-        "forget": [key._asdict() for key in sorted((*stale, *gone))],
+        "forget": [key._asdict() for key in sorted((*stale, *findings.gone))],
         "forget_when_woken": [one.verdict.key._asdict() for one in changes if not one.is_sleep],
+        "save_nodes": [_entry(one.saved) for one in findings.nodes.removed],
+        "forget_nodes_when_launched": [one.node for one in findings.nodes.launched],
     }
 
 
@@ -249,13 +322,9 @@ def _may_sleep(verdict: Verdict) -> bool:
 
 
 def _nodes(effects: Sequence[NodeEffect]) -> Mapping[str, Json]:
-    """Which nodes stand empty once the workloads sleep, and what holds the others.
-
-    There are no steps for nodes: whoever scales the nodes takes the empty ones.
-    """
+    """Which nodes stand empty once the workloads sleep, and what holds the others."""
     empty = [one for one in effects if not one.pod_count]
     return {
-        "has_steps": False,
         "emptied": [one.node for one in empty],
         "emptied_usd_per_hour": sum((one.usd_per_hour or Decimal(0) for one in empty), Decimal(0)),
         "held": [

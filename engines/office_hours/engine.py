@@ -12,7 +12,7 @@ from engines.contracts.results import (
 )
 from engines.contracts.snapshot import ClusterSnapshot, WorkloadKey
 from engines.contracts.verdict import SafetyLimits
-from engines.office_hours.answer import answer
+from engines.office_hours.answer import Findings, answer
 from engines.office_hours.calendar import is_open
 from engines.office_hours.decisions import (
     Autoscalers,
@@ -25,9 +25,10 @@ from engines.office_hours.decisions import (
     replicas_of,
     saved_of,
 )
+from engines.office_hours.nodes import plan_nodes
 from engines.office_hours.parameters import SavedReplicas, ScheduleParameters
 from engines.office_hours.reasons import RefusalReason, WorkloadReason
-from engines.office_hours.reckoning import Verdict
+from engines.office_hours.reckoning import Reckoning, Verdict, changed_of
 from engines.office_hours.schedules import Environment
 from engines.office_hours.selection import Exempt, Guard, Schedules
 
@@ -50,7 +51,7 @@ def plan_office_hours(request: DecisionRequest) -> DecisionResponse:
             RefusalReason.WORKLOADS_NOT_GIVEN,
             "workloads were not read; allow listing Deployments, StatefulSets and CronJobs",
         )
-    if not (parameters.schedules or parameters.saved_replicas):
+    if not (parameters.schedules or parameters.saved_replicas or parameters.saved_nodes):
         return _refused(
             request,
             RefusalReason.NO_SCHEDULES,
@@ -59,13 +60,16 @@ def plan_office_hours(request: DecisionRequest) -> DecisionResponse:
     schedules = Schedules(parameters, snapshot)
     judge = _Judge(request, parameters, schedules)
     verdicts = tuple(judge.verdicts())
-    return answer(
-        request,
-        EngineIdentity(name=NAME, version=VERSION),
-        schedules,
-        verdicts,
-        tuple(judge.gone()),
+    reckoning, changes = Reckoning(request), changed_of(verdicts)
+    findings = Findings(
+        schedules=schedules,
+        verdicts=verdicts,
+        changes=changes,
+        gone=tuple(judge.gone()),
+        nodes=plan_nodes(request, parameters, schedules, changes, reckoning),
+        reckoning=reckoning,
     )
+    return answer(request, EngineIdentity(name=NAME, version=VERSION), findings)
 
 
 def _refused(request: DecisionRequest, reason: RefusalReason, message: str) -> DecisionResponse:

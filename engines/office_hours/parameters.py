@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from engines.contracts.json_values import Time
+from engines.contracts.pricing import CapacityType
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Minutes = Annotated[float, msgspec.Meta(ge=0)]
@@ -34,6 +35,16 @@ class ManualWake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     until: Time
 
 
+class SavedNode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A node that was taken away for the night, and the environments that slept on it."""
+
+    node: str
+    environments: tuple[str, ...]
+    instance_type: str
+    availability_zone: str
+    capacity_type: CapacityType
+
+
 class ScheduleParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a request may tell the office hours. All have defaults."""
 
@@ -43,5 +54,9 @@ class ScheduleParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """Workloads that we put to sleep, from our own ledger."""
     manual_wake: tuple[ManualWake, ...] = ()
     """Workloads that somebody wants awake for now."""
+    saved_nodes: tuple[SavedNode, ...] = ()
+    """Nodes that we took away for the night, from our own ledger."""
+    change_nodes: bool = True
+    """Whether empty nodes go and come back where no autoscaler of nodes was found."""
     grace_minutes: Minutes = 15.0
     """Workloads that were made less than so long ago are left alone."""

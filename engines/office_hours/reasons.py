@@ -41,6 +41,20 @@ class WorkloadReason(StrEnum):
     GONE = "gone"
 
 
+class NodeReason(StrEnum):
+    """Why a node that loses pods to sleep stays."""
+
+    HELD_BY_PODS = "held_by_pods"
+    LEFT_TO_AUTOSCALER = "left_to_autoscaler"
+    NODES_NOT_CHANGED = "nodes_not_changed"
+    OTHERS_WAKE = "others_wake"
+    UNKNOWN_INSTANCE = "unknown_instance"
+    MANAGED_BY_AWS = "managed_by_aws"
+    NOT_PAID_BY_THE_HOUR = "not_paid_by_the_hour"
+    NODE_PROTECTED = "node_protected"
+    KEPT_FOR_ENVIRONMENT = "kept_for_environment"
+
+
 class WarningCode(StrEnum):
     """What a reader should know before trusting the answer."""
 

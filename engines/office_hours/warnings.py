@@ -7,12 +7,11 @@ from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import Notice
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.office_hours.calendar import is_open, next_change
+from engines.office_hours.nodes import has_node_autoscaler
 from engines.office_hours.reasons import WarningCode
 from engines.office_hours.reckoning import Changed, Reckoning
 from engines.office_hours.selection import Schedules
 
-_NODE_AUTOSCALERS = ("cluster-autoscaler", "karpenter")
-_NODE_AUTOSCALER_LABELS = ("karpenter.sh/nodepool", "karpenter.sh/provisioner-name")
 _GITOPS_MARKS = ("argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")
 
 
@@ -71,20 +70,12 @@ def _about_reading(snapshot: ClusterSnapshot, changes: Sequence[Changed]) -> Ite
             message="admission webhooks were not read; make sure that none of what sleeps answers"
             " one, or exclude it",
         )
-    if sleeps and not _has_node_autoscaler(snapshot):
+    if sleeps and not has_node_autoscaler(snapshot):
         yield Notice(
             code=WarningCode.NO_NODE_AUTOSCALER,
-            message="nothing was found that takes empty nodes away (Cluster Autoscaler, Karpenter);"
-            " without it, sleep frees room but saves no money",
+            message="nothing was found that scales nodes (Cluster Autoscaler, Karpenter), so sleep"
+            " saves money only as far as this plan takes empty nodes away",
         )
-
-
-def _has_node_autoscaler(snapshot: ClusterSnapshot) -> bool:
-    names = (one.metadata.name for one in snapshot.workloads)
-    labels = (one.metadata.labels for one in snapshot.nodes.items)
-    return any(name.startswith(_NODE_AUTOSCALERS) for name in names) or any(
-        label in found for found in labels for label in _NODE_AUTOSCALER_LABELS
-    )
 
 
 def _about_changes(
