@@ -93,12 +93,12 @@ class _Reader:
         self._holes: set[str] = set()  # fields that cannot be given
         self._unread: list[Skipped] = []
         self._findings: list[Finding] = []
-        self._broken_groups: set[str] = set()
+        self._broken_groups: dict[str, KubernetesError] = {}
 
     def read(self, listed: ListedKind) -> None:
         """Read one kind, or note why not. Raises what makes the whole reading useless."""
-        if listed.group in self._broken_groups:  # its other kinds would wait in vain as well
-            self._holes.add(listed.kind.field)
+        if listed.group in self._broken_groups:  # its other kinds would be waited for in vain
+            self._note(listed, self._broken_groups[listed.group])
             return
         try:
             self._lists.append(self._list(listed))
@@ -197,7 +197,8 @@ class _Reader:
         if listed.importance is Importance.ESSENTIAL or not (is_refused or may_fail):
             raise error
         self._holes.add(listed.kind.field)
-        self._broken_groups |= set() if is_refused else {listed.group}
+        if not is_refused:
+            self._broken_groups[listed.group] = error
         self._findings.append(_finding(listed, error))
         self._unread.append(
             Skipped(
