@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights, place_in_order
+from engines.bin_packing.kernels import Flags, Rows, matches, place_in_order
 from engines.bin_packing.offers import Launch, with_new_nodes
 from engines.bin_packing.problem import (
     Limit,
@@ -47,7 +47,7 @@ class ClusterProblem:
     is_particular: Flags
     budget_limits: Mapping[int, str]  # by position in the problem's limits: the budget's name
     zone_limits: Mapping[int, str]
-    safety_limits: frozenset[int]
+    safety_limits: range
     waiting: frozenset[int]
 
     @property
@@ -92,6 +92,7 @@ def build_problem(
     budgets = list(_budget_limits(situation, pods, homes))
     zones = list(_zone_limits(situation, launches, is_flexible))
     limits = [*(one for one, _ in budgets), *(one for one, _ in zones), *safety]
+    limits += _apart_limits(context, occupancy, is_flexible)
     problem = PackingProblem(
         cost=np.maximum(costs, 0),
         room=np.where(receives, np.maximum(occupancy.free, 0), 0).T.copy(),
@@ -113,7 +114,7 @@ def build_problem(
         is_particular=np.array([_is_particular(context, pod) for pod in pods.tolist()], np.bool_),
         budget_limits={at: name for at, (_, name) in enumerate(budgets)},
         zone_limits={len(budgets) + at: name for at, (_, name) in enumerate(zones)},
-        safety_limits=frozenset(range(len(budgets) + len(zones), len(limits))),
+        safety_limits=range(len(budgets) + len(zones), len(budgets) + len(zones) + len(safety)),
         waiting=frozenset(waiting),
     )
 
@@ -228,11 +229,56 @@ def _zone_limits(
             yield Limit(able, np.ones(len(able), np.int64), 1), zone
 
 
+def _apart_limits(
+    context: ClusterContext, occupancy: Occupancy, is_flexible: Flags
+) -> Iterator[Limit]:
+    """As many nodes must stay as the largest group of pods has that must be on different nodes.
+
+    The packer would find out by itself; here it makes the bound tighter.
+    """
+    largest: dict[bytes, tuple[Flags, int]] = {}
+    sizes: dict[int, tuple[Flags, int]] = {}
+    for pod, node in enumerate(occupancy.node_of):
+        around = context.neighbours_of(pod)
+        for term in around.anti_affinity if node >= 0 else ():
+            slots = term.topology.slots
+            is_by_node = len(term.topology.values) == int((slots >= 0).sum())
+            if is_by_node and term.counter in around.counted:
+                mask, count = sizes.get(term.counter.start, (slots >= 0, 0))
+                sizes[term.counter.start] = (mask, count + 1)
+    for mask, count in sizes.values():
+        held = largest.get(mask.tobytes(), (mask, 0))
+        largest[mask.tobytes()] = (mask, max(count, held[1]))
+    for mask, count in largest.values():
+        if is_flexible[mask].any():
+            rows = np.flatnonzero(mask)
+            yield Limit(rows, np.ones(len(rows), np.int64), count)
+
+
+def _rules_may_be_overrun(cluster: ClusterProblem) -> bool:
+    """Whether pods placed later could break a spread rule of pods placed before them: pods count
+    for a rule that they do not have themselves, or have in another form."""
+    forms: dict[int, set[tuple[int, int]]] = {}
+    neighbourhoods = cluster.context.neighbourhoods
+    for one in neighbourhoods:
+        for rule in one.spread:
+            form = (rule.max_skew, rule.min_domains)
+            forms.setdefault(rule.counter.start, set()).add(form)
+    if any(len(some) > 1 for some in forms.values()):
+        return True
+    return any(
+        {counter.start for counter in one.counted_alive}
+        - {rule.counter.start for rule in one.spread}
+        for one in neighbourhoods
+    )
+
+
 class ClusterPacker:
     """Places pods by all of the scheduler's rules."""
 
     def __init__(self, cluster: ClusterProblem) -> None:
         self._cluster = cluster
+        self._may_be_overrun = _rules_may_be_overrun(cluster)
         self._weights = scarcity(cluster.problem.requests, cluster.problem.room)
 
     def is_simple(self, pods: Rows) -> bool:
@@ -279,17 +325,18 @@ class ClusterPacker:
         problem, pods = self._cluster.problem, self._cluster.pods
         occupancy = self.occupancy_without(kept)
         freedom = (problem.allowed & kept).sum(axis=1)[problem.kind[movers]]
-        size = (problem.requests[movers] * self._weights).sum(axis=1)
+        size = (problem.requests[movers] * self._weights).max(axis=1)
         target = np.full(len(movers), -1, np.int64)
         for at in np.lexsort((-size, freedom)).tolist():
             row = int(movers[at])
             mask = feasible_nodes(int(pods[row]), occupancy) & kept
             nodes = np.flatnonzero(mask & problem.allowed[problem.kind[row]])
             if len(nodes):
-                best = int(nodes[np.argmax(self._match(problem.requests[row], occupancy, nodes))])
+                rooms = np.ascontiguousarray(occupancy.free[:, nodes].T)
+                best = int(nodes[np.argmax(matches(problem.requests[row], rooms, self._weights))])
                 occupancy.place(int(pods[row]), best)
                 target[at] = best
-        for at in np.flatnonzero(target >= 0).tolist():
+        for at in np.flatnonzero(target >= 0).tolist() if self._may_be_overrun else ():
             pod = int(pods[movers[at]])
             occupancy.remove(pod)
             if why_not(pod, int(target[at]), occupancy):
@@ -297,8 +344,3 @@ class ClusterPacker:
             else:
                 occupancy.place(pod, int(target[at]))
         return target
-
-    def _match(self, request: Amounts, occupancy: Occupancy, nodes: Rows) -> Weights:
-        """The weighed product of request and room, as in the compiled loop."""
-        product: Weights = (self._weights**2 * request) @ np.maximum(occupancy.free[:, nodes], 0)
-        return product

@@ -10,15 +10,16 @@ from engines.bin_packing.kernels import Flags
 from engines.bin_packing.offers import Launch, find_offers, new_nodes, place_of
 from engines.bin_packing.plan import batches
 from engines.bin_packing.problem import Packing
-from engines.bin_packing.rehearsal import MOST_REHEARSED, Rehearsal
+from engines.bin_packing.rehearsal import MOST_COMPARISONS, Rehearsal
 from engines.bin_packing.safety_rows import safety_limits
 from engines.bin_packing.search import repair, search
 from engines.bin_packing.shortlist import shortlist
 from engines.bin_packing.situation import Situation
 from engines.contracts.kubernetes import Node
 
-MOST_EXACT_TRIES = 60
-"""Nodes with particular pods that are tried one by one after the search."""
+MOST_EXACT_TRIES, MOST_EXACT_WORK = 60, 10_000_000
+"""Nodes with particular pods that are tried one by one after the search; and tries x moving pods x
+nodes."""
 
 MOST_REHEARSALS = 12
 
@@ -121,7 +122,9 @@ def _without_particular_nodes(
     involved[problem.home[cluster.is_particular]] = True
     involved[packing.target[cluster.is_particular[packing.movers]]] = True
     rows = np.flatnonzero(problem.is_flexible & packing.kept & involved)
-    for row in rows[np.argsort(-problem.cost[rows], kind="stable")][:MOST_EXACT_TRIES].tolist():
+    work = max(1, len(packing.movers) * len(problem.cost))
+    most = min(MOST_EXACT_TRIES, MOST_EXACT_WORK // work)
+    for row in rows[np.argsort(-problem.cost[rows], kind="stable")][:most].tolist():
         kept = packing.kept & (np.arange(len(problem.cost)) != row)
         if problem.limits_hold(kept):
             better = packer.pack(kept)
@@ -134,7 +137,10 @@ def _rehearsed(
 ) -> tuple[Packing, tuple[int, ...], bool]:
     """Bring nodes back until the scheduler would find a place for every pod."""
     problem = cluster.problem
-    if len(packing.movers) > MOST_REHEARSED:
+    if (
+        not cluster.situation.asked.parameters.rehearse
+        or len(packing.movers) * len(cluster.context.snapshot.pods) > MOST_COMPARISONS
+    ):
         return packing, (), False
     rehearsal = Rehearsal(cluster) if len(packing.movers) else None
     all_stuck: set[int] = set()

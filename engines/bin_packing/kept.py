@@ -73,7 +73,8 @@ class _Explanation:
             return Finding(_R.BUDGET_EXHAUSTED, tuple(sorted(budgets)))
         if zones:
             return Finding(_R.WOULD_LOSE_ZONE, tuple(sorted(zones)))
-        return Finding(_R.BREAKS_SAFETY_LIMIT) if broken else None
+        is_safety = any(at in self._cluster.safety_limits for at in broken)
+        return Finding(_R.BREAKS_SAFETY_LIMIT) if is_safety else None
 
     def room(self, row: int, name_pods: bool) -> Finding:
         """The pods of the node that find no room beside what the plan has placed."""

@@ -28,6 +28,9 @@ class PackingParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     renew_budgets: bool = True
     """Whether a batch of drains may take what earlier batches' replacements gave back to a
     PodDisruptionBudget; if not, the whole plan spends each budget once."""
+    rehearse: bool = True
+    """Whether the drains are played through with the scheduler's own scores, and nodes kept until
+    no pod would stay pending."""
     region: str | None = None
     """The region to look at; by default nodes of all regions, each at its own prices."""
     drain_grace_seconds: Seconds = 90

@@ -19,7 +19,7 @@ from engines.bin_packing.problem import (
 )
 from engines.bin_packing.relaxation import Choice
 
-MOST_TRIALS = 10_000
+MOST_TRIALS = 4_000
 """Moves that are tried on one packing."""
 
 NEAR_NODES = 40

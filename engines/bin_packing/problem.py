@@ -108,5 +108,6 @@ def scarcity(asked: Amounts, room: Amounts) -> Weights:
 
 
 def largest_first(requests: Amounts, weights: Weights) -> Rows:
-    """The order in which pods are placed; equal ones in the order of their rows."""
-    return np.argsort(-(requests * weights).sum(axis=1), kind="stable")
+    """The order in which pods are placed, by what each asks for of the resource that it takes most
+    of; equal ones in the order of their rows."""
+    return np.argsort(-(requests * weights).max(axis=1, initial=0), kind="stable")

@@ -13,8 +13,8 @@ from engines.bin_packing.cluster import ClusterProblem
 from engines.bin_packing.kernels import Flags
 from engines.scheduling import Scorer
 
-MOST_REHEARSED = 6_000
-"""More moving pods than these are not rehearsed: the answer would take minutes."""
+MOST_COMPARISONS = 8_000_000
+"""Moving pods x all pods beyond which nothing is rehearsed: the answer would take minutes."""
 
 
 class Rehearsal:

@@ -3,14 +3,15 @@
 Every plan keeps nodes whose room, resource by resource, holds the pods of the nodes that go.
 Kept fractionally, that is a linear program of few rows. Its dual prices give, by weak duality, a
 cost that no plan can be below; the bound is computed from them anew, so that it does not rest on
-the solver's word. A share of the room is set aside as what packing wastes when nodes are chosen,
-never when the bound is computed.
+the solver's word. In a small cluster fractions matter, so there branch and bound takes over. A
+share of the room is set aside as what packing wastes when nodes are chosen, never when the bound
+is computed.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array
 
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
@@ -19,6 +20,10 @@ from engines.bin_packing.problem import PackingProblem
 MOST_CONFINED_KINDS = 24
 """Kinds of pods that may run on some nodes only get rows of their own, the heaviest first."""
 
+MOST_WHOLE_NODES, MOST_BRANCHES = 300, 200
+"""Up to so many flexible nodes whole ones are chosen by branch and bound, with so many branches."""
+
+_SOLVER_TOLERANCE = 1e-6  # of the solver's sums, USD an hour
 _MICRO = 1e6
 
 
@@ -60,7 +65,31 @@ def relax(problem: PackingProblem, waste: float = 0.0) -> Choice | None:
     if result.x is None:
         return None
     prices = np.maximum(-result.ineqlin.marginals, 0.0) / scale
-    return Choice(result.x, rows.matrix.T @ prices - cost, _bound(problem, rows, prices))
+    choice = Choice(result.x, rows.matrix.T @ prices - cost, _bound(problem, rows, prices))
+    if np.count_nonzero(problem.is_flexible) > MOST_WHOLE_NODES:
+        return choice
+    return _in_whole_nodes(problem, rows, choice)
+
+
+def _in_whole_nodes(problem: PackingProblem, rows: _Program, choice: Choice) -> Choice:
+    """The same with nodes that are kept or not, as far as the counted search gets; the bound is
+    then what the search has proven."""
+    scale = np.maximum(np.abs(rows.matrix).max(axis=1), 1.0)
+    result = milp(
+        problem.cost / _MICRO,
+        constraints=LinearConstraint(
+            csr_array(rows.matrix / scale[:, None]), rows.least / scale, np.inf
+        ),
+        integrality=np.ones(len(problem.cost)),
+        bounds=Bounds(np.where(problem.is_flexible, 0.0, 1.0), np.ones(len(problem.cost))),
+        options={"node_limit": MOST_BRANCHES, "mip_rel_gap": 1e-3},
+    )
+    if result.x is None:
+        return choice
+    proven = (float(result.mip_dual_bound) - _SOLVER_TOLERANCE) * _MICRO
+    return choice._replace(
+        share=np.round(result.x), bound_micro_usd=max(choice.bound_micro_usd, proven)
+    )
 
 
 def _bound(problem: PackingProblem, rows: _Program, prices: Weights) -> float:

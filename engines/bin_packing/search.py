@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.bin_packing.kernels import Flags
+from engines.bin_packing.kernels import Flags, Rows
 from engines.bin_packing.polish import Polish
 from engines.bin_packing.problem import (
     Packer,
@@ -23,8 +23,14 @@ from engines.bin_packing.problem import (
 from engines.bin_packing.relaxation import Choice, relax
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
-MOST_REPAIRS = 12
-"""Nodes that come back in one try before the next share is tried."""
+MOST_REPAIRS = 5
+"""Times that nodes come back in one try before the next share is tried."""
+
+SPARE = 1.5
+"""What comes back has so many times the room of what is left over."""
+
+REPAIRABLE_SHARE = 0.03
+"""Of what moves; where more is left over the next share is tried at once."""
 
 SMALL_CLUSTER, MOST_POLISHED = 300, 4
 """Up to so many nodes several packings are polished, not the best one alone."""
@@ -74,35 +80,44 @@ def _is_plan(problem: PackingProblem, packing: Packing) -> bool:
 
 
 def repair(problem: PackingProblem, packer: Packer, packing: Packing) -> Packing | None:
-    """Bring back the cheapest nodes that could take what is left over; None: too much is."""
+    """Bring back cheap nodes that could take what is left over; None: too much is."""
     for _ in range(MOST_REPAIRS):
         if _is_plan(problem, packing):
             return packing
-        back = _node_to_bring_back(problem, packing)
-        if back is None:
+        back = _nodes_to_bring_back(problem, packing)
+        if not len(back):
             return None
-        packing = packer.pack(packing.kept | (np.arange(len(packing.kept)) == back))
+        kept = packing.kept.copy()
+        kept[back] = True
+        packing = packer.pack(kept)
     return packing if _is_plan(problem, packing) else None
 
 
-def _node_to_bring_back(problem: PackingProblem, packing: Packing) -> int | None:
-    """The cheapest node large enough for all that is left over, else the one that gives most for
-    its cost. Nodes that the pods left over come from, or could run on, count alone."""
+def _nodes_to_bring_back(problem: PackingProblem, packing: Packing) -> Rows:
+    """Nodes that are large enough together for all that is left over; none where that is too much.
+
+    A broken limit comes first. Then the cheapest single node that is large enough; then those that
+    give most for their cost. Nodes that the pods left over come from, or could run on, count alone.
+    """
     gone = problem.is_flexible & ~packing.kept
     for limit in problem.limits:
         if not limit.holds(packing.kept):
             helpful = limit.nodes[(limit.amounts > 0) & gone[limit.nodes]]
-            return int(helpful[np.argmin(problem.cost[helpful])]) if len(helpful) else None
+            cheapest: Rows = helpful[np.argsort(problem.cost[helpful], kind="stable")][:1]
+            return cheapest
     unplaced = packing.unplaced
     useful: Flags = np.asarray(problem.allowed[np.unique(problem.kind[unplaced])].any(axis=0))
     useful[problem.home[unplaced]] = True
     candidates = np.flatnonzero(gone & useful)
-    if not len(candidates):
-        return None
     weights = scarcity(problem.requests, problem.room)
-    needed = float((problem.requests[unplaced] * weights).sum())
+    needed = SPARE * float((problem.requests[unplaced] * weights).sum())
+    moving = float((problem.requests[packing.movers] * weights).sum())
+    if needed > SPARE * REPAIRABLE_SHARE * moving or not len(candidates):
+        return np.zeros(0, np.int64)
     gives = ((problem.load + np.maximum(problem.room, 0))[candidates] * weights).sum(axis=1)
-    large = candidates[gives >= 1.5 * needed]
+    large = candidates[gives >= needed]
     if len(large):
-        return int(large[np.argmin(problem.cost[large])])
-    return int(candidates[np.argmax(gives / np.maximum(problem.cost[candidates], 1))])
+        return np.array([large[np.argmin(problem.cost[large])]], np.int64)
+    best = np.argsort(problem.cost[candidates] / np.maximum(gives, 1e-12), kind="stable")
+    count = int(np.searchsorted(np.cumsum(gives[best]), needed)) + 1
+    return np.asarray(candidates[best[:count]], np.int64)

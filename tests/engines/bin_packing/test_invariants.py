@@ -34,7 +34,7 @@ def answer(objects, **requirements):
     return state, ask(state, **requirements)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters, modes)
 def test_every_node_is_advised_or_has_a_reason(objects, mode):
     state, response = answer(objects, mode=mode)
@@ -44,7 +44,7 @@ def test_every_node_is_advised_or_has_a_reason(objects, mode):
     assert all(one.message for one in response.skipped)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters)
 def test_the_placement_passes_the_independent_checker(objects):
     """Asked once more from outside, with what the answer says and nothing else."""
@@ -55,7 +55,7 @@ def test_the_placement_passes_the_independent_checker(objects):
     assert targets == response.evidence["placement"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters, modes)
 def test_savings_are_the_difference_of_two_bills(objects, mode):
     state, response = answer(objects, mode=mode)
@@ -77,7 +77,7 @@ def test_savings_are_the_difference_of_two_bills(objects, mode):
     assert response.estimated_savings >= 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters, modes)
 def test_no_pod_moves_twice_and_no_batch_exceeds_a_budget(objects, mode):
     state, response = answer(objects, mode=mode)
@@ -108,7 +108,7 @@ def batches(plan):
     return together
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters, modes)
 def test_every_zone_keeps_a_node(objects, mode):
     state, response = answer(objects, mode=mode)
@@ -123,7 +123,7 @@ def test_every_zone_keeps_a_node(objects, mode):
     assert kept | launched == set(zones.values())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters, modes)
 def test_each_node_that_goes_is_cordoned_drained_and_terminated_once(objects, mode):
     _, response = answer(objects, mode=mode)
@@ -133,7 +133,7 @@ def test_each_node_that_goes_is_cordoned_drained_and_terminated_once(objects, mo
         assert sorted(named) == sorted(removed(response))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters, modes, st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(objects, mode, random):
     shuffled = random.sample(objects, len(objects))
@@ -144,7 +144,7 @@ def test_the_order_of_the_input_does_not_matter(objects, mode, random):
     assert msgspec.json.encode(first) == msgspec.json.encode(second)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(clusters)
 def test_applied_and_asked_again_it_comes_to_rest_within_four_rounds(objects):
     assert rounds_until_rest(*objects) <= 4
