@@ -19,7 +19,13 @@ from db.records import Cluster, ClusterSource, ClusterStatus, DocumentKind
 from db.repositories import clusters, events, snapshots
 from db.session import Database, Transaction
 from engines.contracts.results import Skipped
-from engines.contracts.state import ClusterState, CurrentState, compile_state, merge_documents
+from engines.contracts.state import (
+    ClusterState,
+    CurrentState,
+    compile_state,
+    merge_documents,
+    to_document,
+)
 from services.access import Actor, Role, authorise
 from services.aws.reading import read_account
 from services.errors import CloudOptimError, InvalidInputError
@@ -162,7 +168,7 @@ def _check_nodes(cluster: Cluster, state: ClusterState) -> None:
 def _store(database: Database, cluster_id: str, reading: _Reading, at: datetime) -> bool:
     """Store the state as the latest; whether the cluster has changed since the one before."""
     document = document_with_sources(reading.state)
-    is_changed = _is_changed(database, cluster_id, document)
+    is_changed = _is_changed(database, cluster_id, reading.state)
     with database.transaction() as tx:
         before = clusters.get(tx, cluster_id)
         if not _is_read(before):
@@ -197,17 +203,16 @@ def _is_read(cluster: Cluster) -> bool:
     return cluster.source is ClusterSource.API and cluster.status is not ClusterStatus.ARCHIVED
 
 
-def _is_changed(database: Database, cluster_id: str, document: bytes) -> bool:
+def _is_changed(database: Database, cluster_id: str, state: ClusterState) -> bool:
     with database.reader() as reader:
         digest = clusters.get(reader, cluster_id).latest_snapshot_digest
         last = None if digest is None else snapshots.load_document(reader, digest)
-    return last is None or _lasting(last) != _lasting(document)
+    return last is None or _lasting(decode_document(last)) != _lasting(to_document(state))
 
 
-def _lasting(document: bytes) -> bytes:
+def _lasting(document: CurrentState) -> bytes:
     """A document without what differs from reading to reading."""
-    fields = dict.fromkeys(MOMENTARY)
-    return _encode(msgspec.structs.replace(decode_document(document), **fields))
+    return _encode(msgspec.structs.replace(document, **dict.fromkeys(MOMENTARY)))
 
 
 def _note_failure(

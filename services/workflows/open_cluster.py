@@ -13,8 +13,8 @@ from engines.contracts.results import Skipped
 from engines.contracts.state import (
     ClusterState,
     CurrentState,
-    canonical_cluster_json,
     compile_state,
+    to_document,
 )
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
@@ -125,8 +125,7 @@ def _check_source(cluster: Cluster) -> None:
 
 def document_with_sources(state: ClusterState) -> bytes:
     """The canonical document and where it came from: a replay needs both."""
-    document = decode_document(canonical_cluster_json(state))
-    return _encode(msgspec.structs.replace(document, sources=state.sources))
+    return _encode(to_document(state))
 
 
 def _known_at(state: ClusterState, at: datetime) -> datetime:
