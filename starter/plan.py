@@ -9,6 +9,7 @@ from services.settings import Settings
 from services.workflows.browse_clusters import load_clusters
 
 SANDBOX_DATABASE = "sandbox.sqlite3"
+OWN_DATABASE = "cloudoptim.sqlite3"
 CONNECTION_FILE = "sandbox.json"
 
 
@@ -38,30 +39,33 @@ def make_plan(settings: Settings, options: Options) -> Plan:
     """A sandbox, unless the settings name a database or the usual one knows a cluster."""
     has_url = bool(settings.database_url or settings.db_host)
     if settings.database_kind == "real" and has_url:
-        return _without_sandbox(settings, "a database is configured")
-    if settings.database_kind == "real" and _knows_clusters(settings):
-        return _without_sandbox(settings, "a cluster of yours is registered")
+        return _plan(settings, {}, None, "a database is configured")
+    own = {"database_url": f"sqlite:///{options.var / OWN_DATABASE}"}
+    if settings.database_kind == "real" and _knows_clusters(settings, options.var / OWN_DATABASE):
+        return _plan(settings, own, None, "a cluster of yours is registered")
     changes = {"database_kind": "sandbox"}
     if not has_url:
         changes["database_url"] = f"sqlite:///{options.var / SANDBOX_DATABASE}"
     if not settings.encryption_key and not settings.encryption_key_file:
         changes["encryption_key_file"] = str(options.var / "secret.key")
+    connection_file = options.var / CONNECTION_FILE
+    return _plan(settings, changes, connection_file, "no cluster of yours is registered")
+
+
+def _plan(
+    settings: Settings, changes: dict[str, str], connection_file: Path | None, reason: str
+) -> Plan:
     return Plan(
         settings=settings.model_copy(update=changes),
         changes={name.upper(): value for name, value in changes.items()},
-        connection_file=options.var / CONNECTION_FILE,
-        reason="no cluster of yours is registered",
+        connection_file=connection_file,
+        reason=reason,
     )
 
 
-def _without_sandbox(settings: Settings, reason: str) -> Plan:
-    return Plan(settings=settings, changes={}, connection_file=None, reason=reason)
-
-
-def _knows_clusters(settings: Settings) -> bool:
+def _knows_clusters(settings: Settings, path: Path) -> bool:
     """Whether the embedded database exists and knows any cluster."""
-    path = Path(settings.sqlalchemy_url().removeprefix("sqlite:///"))
     if not path.exists():
         return False
-    with open_database(settings) as database:
-        return bool(load_clusters(database))
+    with open_database(settings.model_copy(update={"database_url": f"sqlite:///{path}"})) as own:
+        return bool(load_clusters(own))

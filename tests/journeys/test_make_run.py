@@ -67,8 +67,8 @@ class Run:
 
     def environment(self):
         own = {"PORT": str(self.port), "METRICS_PORT": str(self.metrics_port)}
-        left = ("DATABASE_URL", "DATABASE_KIND", "DB_HOST", "ENCRYPTION_KEY")
-        return {key: value for key, value in os.environ.items() if key not in left} | own
+        unset = {"DATABASE_URL": "", "DB_HOST": "", "ENCRYPTION_KEY": "", "DATABASE_KIND": "real"}
+        return os.environ | own | unset  # what a .env beside the checkout says does not count
 
     def _read(self):
         for line in self.process.stdout:
