@@ -107,9 +107,9 @@ class Child:
             return process.wait()
 
 
-def stop_all(children: Sequence[Child]) -> None:
-    """Ask all at once, the last started first, and wait for them."""
-    deadline = time.monotonic() + STOP_SECONDS
+def stop_all(children: Sequence[Child], *, seconds: float = STOP_SECONDS) -> None:
+    """Ask all at once, the last started first, and wait for them as long as ``seconds``."""
+    deadline = time.monotonic() + seconds
     for child in reversed(children):
         child.ask_to_stop()
     for child in reversed(children):
