@@ -69,6 +69,7 @@ class Findings:
     gone: Sequence[WorkloadKey]
     nodes: NodePlan
     reckoning: Reckoning
+    wake_batch_size: int
 
 
 def answer(
@@ -95,7 +96,7 @@ def answer(
         status=DecisionStatus.OK,
         recommendations=recommendations,
         skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
-        execution_plan=tuple(_steps(changes, findings.nodes)),
+        execution_plan=tuple(_steps(findings)),
         estimated_savings=sum((one.savings_usd_month for one in recommendations), Decimal(0)),
         confidence_score=confidence_of(request, schedules, changes, reckoning),
         warnings=warnings_of(request, schedules, changes, reckoning),
@@ -203,25 +204,41 @@ def _kept(one: KeptNode) -> Skipped:
     )
 
 
-def _steps(changes: Sequence[Changed], nodes: NodePlan) -> Iterator[PlanStep]:
+def _steps(findings: Findings) -> Iterator[PlanStep]:
     """Front ends fall asleep before what keeps their data, and wake after it.
 
-    What wakes is scaled before nodes are launched for it: what has room already need not wait.
+    What wakes is scaled before nodes are launched for it: what has room already need not wait. The
+    last batch waits for those nodes, too.
     """
+    changes, nodes = findings.changes, findings.nodes
+    ordered = sorted(changes, key=lambda one: (_priority(one), one.verdict.key))
+    woken = [one for one in ordered if not one.is_sleep]
+    for one in ordered:
+        if one.is_sleep:
+            yield _step(one)
+    for first in range(0, len(woken), findings.wake_batch_size):
+        batch = woken[first : first + findings.wake_batch_size]
+        if first:
+            yield _wait(first, woken[first - findings.wake_batch_size : first])
+        for one in batch:
+            yield _step(one)
     launches, after = node_steps(nodes)
-    for one in sorted(changes, key=lambda one: (_priority(one), one.verdict.key)):
-        yield _step(one)
     yield from launches
     yield from after
-    woken = {one.verdict.key.namespace for one in changes if not one.is_sleep}
     if woken:
-        yield WaitForPods(id="wait", namespaces=tuple(sorted(woken)))
+        yield _wait(len(woken), woken)
     if changes or launches or after:
         yield Verify(
             id="verify",
             expectation=f"{len(changes)} workloads have the replicas that they were given,"
             f" {len(nodes.launched)} nodes came and {len(nodes.removed)} went",
         )
+
+
+def _wait(count: int, woken: Sequence[Changed]) -> WaitForPods:
+    """Image pulls and launches of all at once would slow each other down."""
+    namespaces = {one.verdict.key.namespace for one in woken}
+    return WaitForPods(id=f"wait-for-{count}", namespaces=tuple(sorted(namespaces)))
 
 
 def _priority(changed: Changed) -> int:

@@ -68,6 +68,7 @@ def plan_office_hours(request: DecisionRequest) -> DecisionResponse:
         gone=tuple(judge.gone()),
         nodes=plan_nodes(request, parameters, schedules, changes, reckoning),
         reckoning=reckoning,
+        wake_batch_size=parameters.wake_batch_size,
     )
     return answer(request, EngineIdentity(name=NAME, version=VERSION), findings)
 

@@ -9,6 +9,7 @@ from engines.contracts.json_values import Time
 from engines.contracts.pricing import CapacityType
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 Minutes = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -58,5 +59,7 @@ class ScheduleParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """Nodes that we took away for the night, from our own ledger."""
     change_nodes: bool = True
     """Whether empty nodes go and come back where no autoscaler of nodes was found."""
+    wake_batch_size: AtLeastOne = 20
+    """Workloads that wake at once: the next ones wait until the pods of these run."""
     grace_minutes: Minutes = 15.0
     """Workloads that were made less than so long ago are left alone."""

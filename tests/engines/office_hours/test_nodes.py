@@ -207,7 +207,7 @@ def test_in_the_morning_the_nodes_come_back():
         "wake-deployment-dev-web",
         "launch-node-a",
         "wait-node-a",
-        "wait",
+        "wait-for-1",
         "verify",
     ]
     assert response.evidence["forget_nodes_when_launched"] == ["node-a"]

@@ -54,7 +54,14 @@ def saved(replicas=3, slept_to=0, kind="Deployment", slept_at="2026-08-03T18:00:
     }
 
 
-NAMES = ("saved_replicas", "manual_wake", "grace_minutes", "saved_nodes", "change_nodes")
+NAMES = (
+    "saved_replicas",
+    "manual_wake",
+    "grace_minutes",
+    "saved_nodes",
+    "change_nodes",
+    "wake_batch_size",
+)
 
 
 def plan(*objects, now=NIGHT, schedules=(SCHEDULE,), **fields):
@@ -667,6 +674,24 @@ def test_front_ends_sleep_first_and_wake_last():
         "sleep-statefulset-dev-a",
     ]
     assert [step.priority for step in steps[:3]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (1, ["wake-a", "wait-for-1", "wake-b", "wait-for-2", "wake-c", "wait-for-3", "verify"]),
+        (2, ["wake-a", "wake-b", "wait-for-2", "wake-c", "wait-for-3", "verify"]),
+        (3, ["wake-a", "wake-b", "wake-c", "wait-for-3", "verify"]),
+    ],
+)
+def test_the_morning_comes_in_batches(size, expected):
+    objects = [a_workload(name, namespace="dev", replicas=0) for name in "abc"]
+    ledger = [saved() | {"name": name} for name in "abc"]
+
+    response = plan(*objects, now=NOON, saved_replicas=ledger, wake_batch_size=size)
+
+    ids = [step.id.replace("deployment-dev-", "") for step in response.execution_plan]
+    assert ids == expected
 
 
 CROWD = (
