@@ -20,6 +20,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.session import Session
+from botocore.utils import parse_timestamp
 
 from services.aws.access import AwsAccess
 from services.aws.errors import (
@@ -209,6 +210,8 @@ class AwsAccount:
             )
         if not self._may_change:
             allow_reads_only(session.get_component("event_emitter"))
+        parsers = session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=parse_time)
         return session
 
     def _keyed_session(self) -> Any:
@@ -256,6 +259,24 @@ class AwsAccount:
                 self._outdated += self._clients.values()  # other threads may still use them
                 self._clients = {}
                 self._session = self._open_session()
+
+
+def parse_time(value: Any) -> datetime:
+    """A time of an answer. botocore's own way costs four fifths of reading a page of prices."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return _any_time(value)
+        if moment.tzinfo is not None:
+            return moment
+    return _any_time(value)
+
+
+def _any_time(value: Any) -> datetime:
+    """The other forms that AWS's protocols know: seconds since 1970, RFC 822."""
+    moment: datetime = parse_timestamp(value)
+    return moment
 
 
 def wait_seconds(options: AwsOptions, attempt: int) -> float:

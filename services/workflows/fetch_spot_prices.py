@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import msgspec
 
@@ -253,24 +254,28 @@ def _run(
     progress: OnPriceProgress,
 ) -> None:
     pool = ThreadPoolExecutor(min(parallelism, len(works)))
+    stop = Event()
+
+    def read_on(work: _Work) -> Future[_Batch]:
+        return pool.submit(_read, account, work.window, work.token, stop)
+
     try:
-        waiting: dict[Future[_Batch], _Work] = {
-            pool.submit(_read, account, work.window, work.token): work for work in works
-        }
+        waiting = {read_on(work): work for work in works}
         while waiting:
             for done in wait(waiting, return_when=FIRST_COMPLETED).done:
                 work = waiting.pop(done)
                 if _take(database, work, done.result(), progress):
-                    waiting[pool.submit(_read, account, work.window, work.token)] = work
+                    waiting[read_on(work)] = work
     finally:
+        stop.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _read(account: AwsAccount, window: PriceWindow, token: str) -> _Batch:
+def _read(account: AwsAccount, window: PriceWindow, token: str, stop: Event) -> _Batch:
     """The next pages of a window; those before a failure count."""
     pages: list[PricePage] = []
     try:
-        while len(pages) < PAGES_AT_A_TIME:
+        while len(pages) < PAGES_AT_A_TIME and not stop.is_set():
             pages.append(read_price_page(account, window, token))
             token = pages[-1].next_token
             if not token:

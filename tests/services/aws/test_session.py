@@ -25,7 +25,7 @@ from services.aws.errors import (
     WrongCredentialsError,
     clock_skew,
 )
-from services.aws.session import AwsOptions, open_account
+from services.aws.session import AwsOptions, open_account, parse_time
 from tests.pretend_aws import NOW, a_scenario, an_access, fail
 
 REGIONS = "describe_availability_zones"
@@ -219,6 +219,24 @@ def test_an_answer_that_does_not_come_ends_with_the_time_out(aws_access, aws_sce
 def test_a_refusal_of_another_kind_is_repeated_as_aws_words_it(aws_account):
     with pytest.raises(RequestRefusedError, match="InvalidParameterValue"):
         aws_account.call("ec2", "describe_instances", MaxResults=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2099-01-15T08:00:00.000Z",
+        "2099-01-15T08:00:00Z",
+        "2099-01-15T09:00:00+01:00",
+        "20990115T080000Z",
+        "Thu, 15 Jan 2099 08:00:00 GMT",
+        4072147200,
+        4072147200.0,
+        "4072147200",
+    ],
+)
+def test_times_of_all_protocols_are_understood(text):
+    """15 January 2099 is 47,131 days and 8 hours after 1970: 47,131 x 86,400 + 28,800."""
+    assert parse_time(text) == NOW
 
 
 def test_secrets_show_nowhere(aws_access):
