@@ -23,13 +23,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engines.contracts.usage import ContainerKey, UsageTable
+from engines.contracts.usage_summary import UsageSummary
 from engines.oom_remediation.parameters import OomParameters
 from engines.resource_policy.floors import FLOOR_HOLDS
 from engines.resource_policy.settings import MIB, Pair, Setting
 from engines.rightsizing.containers import Situation, propose
 from engines.rightsizing.histories import ContainerHistory, History
 from engines.rightsizing.parameters import RightsizingParameters
-from engines.rightsizing.summaries import WINDOW_SECONDS, UsageSummary, summarise
+from engines.rightsizing.summaries import WINDOW_SECONDS, summarise
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "usage_timeseries"
 DAY_SECONDS = 24 * 3600

@@ -44,6 +44,7 @@ from engines.contracts.usage import (
     to_traffic_rows,
     to_usage_rows,
 )
+from engines.contracts.usage_summary import UsageSummary, UsageSummaryRow, to_summary_rows
 
 A = TypeVar("A", bound=aws.AwsStruct)
 
@@ -95,6 +96,7 @@ class CurrentState(
     volumes: tuple[aws.Volume, ...] | None = None
     snapshots: tuple[aws.Snapshot, ...] | None = None
     usage: tuple[UsageRow, ...] | None = None
+    usage_summary: tuple[UsageSummaryRow, ...] | None = None
     traffic: tuple[TrafficRow, ...] | None = None
     prices: tuple[PriceRow, ...] | None = None
     on_demand: tuple[OnDemandRow, ...] | None = None
@@ -117,6 +119,7 @@ class ClusterState:
     advisor: tuple[AdvisorRate, ...] = ()
     instance_types: Mapping[str, InstanceType] = field(default_factory=dict)
     usage: UsageTable | None = None
+    usage_summary: UsageSummary | None = None  # instead of readings, where both are given
     instances: tuple[aws.Instance, ...] | None = None
     volumes: tuple[aws.Volume, ...] | None = None
     snapshots: tuple[aws.Snapshot, ...] | None = None
@@ -148,6 +151,9 @@ def compile_state(document: CurrentState) -> ClusterState:
         advisor=advisor,
         instance_types=instance_types,
         usage=None if document.usage is None else UsageTable.from_rows(document.usage),
+        usage_summary=None
+        if document.usage_summary is None
+        else UsageSummary.from_rows(document.usage_summary),
         instances=instances,
         volumes=volumes,
         snapshots=snapshots,
@@ -228,6 +234,9 @@ def _cluster_fields(state: ClusterState) -> dict[str, Any]:
         "volumes": state.volumes,
         "snapshots": state.snapshots,
         "usage": None if state.usage is None else to_usage_rows(state.usage),
+        "usage_summary": None
+        if state.usage_summary is None
+        else to_summary_rows(state.usage_summary),
         "traffic": None if state.traffic is None else to_traffic_rows(state.traffic),
         "unread": cluster.unread or None,
     }

@@ -47,6 +47,11 @@ class PodOwners:
             self._known[key] = found.pop() if len(found) == 1 else -1
         return self._known[key]
 
+    def noted(self, namespace: str, kind: str, name: str) -> int:
+        """The row of a workload that was noted as a pod's; -1: it was not read, or is gone."""
+        row = self._index.get(WorkloadKey(kind, namespace, name))
+        return -1 if row is None else self.topmost(row)
+
     def topmost(self, row: int) -> int:
         """The row of what owns the workload of a row, or that row itself."""
         owner = self._workloads[row].metadata.controller

@@ -82,7 +82,10 @@ def _evidence(
     owner = managed_by(advice.workload)
     return {
         "basis": "usage",
-        "cpu": _history(history.cpu, millicores, "millicores"),
+        "cpu": {
+            "p95_millicores": millicores(history.cpu.p95),
+            **_history(history.cpu, millicores, "millicores"),
+        },
         "memory": _history(history.memory, rounded, "bytes"),
         "in_force": as_json(advice.change.before[change.container.name]),
         "kept": {
@@ -111,7 +114,6 @@ def _history(one: History, convert: Callable[[float], int], unit: str) -> dict[s
         "samples": one.samples,
         "span_hours": round(one.span_seconds / 3600, 2),
         "pods": one.pods,
-        f"p95_{unit}": convert(one.p95),
         f"peak_{unit}": convert(one.peak),
         f"average_{unit}": convert(one.average),
     }

@@ -166,6 +166,8 @@ def _too_little(resource: Resource, history: History) -> str:
 
 
 def _is_small(pair: Pair, new: Pair, percent: float) -> bool:
+    if new == pair:
+        return True
     if pair.request is None or new.request is None:
         return False
     return abs(new.request - pair.request) * 100 < percent * pair.request

@@ -20,6 +20,7 @@ from engines.contracts.results import (
 )
 from engines.contracts.state import ClusterState
 from engines.contracts.usage import UsageTable
+from engines.contracts.usage_summary import UsageSummary
 from engines.cost import node_cost_per_hour
 from engines.resource_policy.attribution import PodOwners
 from engines.resource_policy.request_value import workload_rates
@@ -31,7 +32,7 @@ from engines.rightsizing.nodes import judge_nodes
 from engines.rightsizing.parameters import RightsizingParameters, read_parameters
 from engines.rightsizing.reasons import RefusalReason
 from engines.rightsizing.savings import freed_evidence, savings_of
-from engines.rightsizing.summaries import UsageSummary, summarise
+from engines.rightsizing.summaries import summarise
 from engines.rightsizing.trust import confidence_of, skipped_by_reason, usage_evidence, warnings_of
 from engines.rightsizing.type_table import TypeTable
 from engines.rightsizing.workloads import judge_workloads
@@ -121,7 +122,9 @@ def _answer(request: DecisionRequest, parameters: RightsizingParameters) -> Deci
 
 def _read(request: DecisionRequest, parameters: RightsizingParameters) -> _Input:
     state, now = request.current_state, request.now
-    summary = summarise(state.usage or UsageTable.from_rows(()), int(now.timestamp()))
+    summary = state.usage_summary
+    if summary is None:
+        summary = summarise(state.usage or UsageTable.from_rows(()), int(now.timestamp()))
     owners = PodOwners(state.cluster)
     return _Input(
         state=state,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engines.contracts.usage_summary import Integers, ResourceSummary, UsageSummary
 from engines.resource_policy.attribution import PodOwners
-from engines.rightsizing.summaries import Integers, ResourceSummary, UsageSummary
 
 MIN_SAMPLES = 100
 MIN_SPAN_SECONDS = 24 * 3600
@@ -18,7 +18,7 @@ class History(NamedTuple):
     """One resource of one container of a workload. CPU in cores, memory in bytes.
 
     ``p95``: the largest of the pods' own 95th percentiles; ``peak``: the largest sample of all.
-    Without samples the amounts are 0. ``lowest_peak`` is the peak of the pod that needed least.
+    Without samples the amounts are 0; ``p95`` of memory may be NaN.
     """
 
     pods: int = 0
@@ -27,7 +27,6 @@ class History(NamedTuple):
     last: int = 0
     p95: float = 0.0
     peak: float = 0.0
-    lowest_peak: float = 0.0
     average: float = 0.0
 
     @property
@@ -66,7 +65,10 @@ def gather(summary: UsageSummary, owners: PodOwners) -> Histories:
     rows: dict[tuple[int, str], list[int]] = defaultdict(list)
     lost: set[str] = set()
     for position, key in enumerate(summary.containers):
-        workload = owners.workload_of(key.namespace, key.pod)
+        noted = summary.workloads.get(key)
+        workload = owners.noted(key.namespace, *noted) if noted else -1
+        if workload < 0:
+            workload = owners.workload_of(key.namespace, key.pod)
         if workload >= 0:
             rows[workload, key.container].append(position)
         elif owners.pod_row(key.namespace, key.pod) is None:
@@ -89,14 +91,12 @@ def _history(resource: ResourceSummary, rows: Integers) -> History:
         return History()
     samples = resource.samples[rows]
     first, last = int(resource.first[rows].min()), int(resource.last[rows].max())
-    peaks = resource.peak[rows]
     return History(
         pods=len(rows),
         samples=int(samples.sum()),
         span_seconds=last - first,
         last=last,
         p95=float(resource.p95[rows].max()),
-        peak=float(peaks.max()),
-        lowest_peak=float(peaks.min()),
+        peak=float(resource.peak[rows].max()),
         average=float((resource.average[rows] * samples).sum() / samples.sum()),
     )

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contracts.snapshot import ClusterSnapshot
+from engines.contracts.usage_summary import ResourceSummary, UsageSummary
 from engines.resource_policy.attribution import PodOwners
 from engines.rightsizing.histories import MIN_SAMPLES, MIN_SPAN_SECONDS
-from engines.rightsizing.summaries import ResourceSummary, UsageSummary
 
 MEASURED_SHARE = 0.8
 """Of the requests on a node this part must belong to pods that were measured, or nothing is known

@@ -1,49 +1,17 @@
-"""What each container used over the window, in a few numbers: all that the engine looks at.
-
-``summarise`` works them out from readings. Whoever keeps histograms instead of readings can fill
-the same columns from those.
+"""Readings to summaries.
 
 Absent is not zero. A reading without a value (NaN) does not count; neither does one of a container
 that was not there: asleep workloads read as zero bytes of memory, which no running container has.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contracts.usage import ContainerKey, UsageTable
+from engines.contracts.usage import UsageTable
+from engines.contracts.usage_summary import Floats, Integers, ResourceSummary, UsageSummary
 
 WINDOW_SECONDS = 7 * 24 * 3600
-PERCENTILE = 0.95
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResourceSummary:
-    """One resource of many containers, a row each; amounts are NaN where ``samples`` is 0.
-
-    ``p95`` is the linear interpolation between the two samples around it (numpy's and
-    Prometheus' definition). ``first`` and ``last`` are Unix seconds of the samples that count.
-    """
-
-    samples: Integers
-    first: Integers
-    last: Integers
-    p95: Floats
-    peak: Floats
-    average: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UsageSummary:
-    """What containers used: CPU in cores, memory in bytes."""
-
-    containers: tuple[ContainerKey, ...]
-    cpu: ResourceSummary
-    memory: ResourceSummary
+PERCENTILE = 0.95  # by linear interpolation, numpy's and Prometheus' definition
 
 
 def summarise(table: UsageTable, until: int) -> UsageSummary:
@@ -63,6 +31,7 @@ def summarise(table: UsageTable, until: int) -> UsageSummary:
         table.containers,
         cpu=of(has_cpu, table.cpu_cores),
         memory=of(uses_memory, table.memory_bytes),
+        workloads={},
     )
 
 

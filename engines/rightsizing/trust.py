@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from engines.contracts.kubernetes import DaemonSet, Workload
 from engines.contracts.results import Json, Notice, Skipped
 from engines.contracts.state import ClusterState
+from engines.contracts.usage_summary import UsageSummary
 from engines.cost import UNKNOWN_COST
 from engines.resource_policy.templates import is_rolled_out_by_hand, managed_by, rollout_risk
 from engines.rightsizing.answer import PricedAdvice
 from engines.rightsizing.histories import ContainerHistory, Histories
 from engines.rightsizing.reasons import WarningCode, WorkloadReason
-from engines.rightsizing.summaries import WINDOW_SECONDS, UsageSummary
+from engines.rightsizing.summaries import WINDOW_SECONDS
 
 OLD_USAGE = timedelta(hours=24)
 COARSE_SECONDS = 600

@@ -190,6 +190,18 @@ def test_the_slope_tells_a_leak_from_load(usage, nature, slope_mib):
         assert growth["slope_bytes_per_hour"] == pytest.approx(slope_mib * MIB, abs=1)
 
 
+@pytest.mark.parametrize(("hours_ago", "hours"), [(120, 48), (121, 47), (200, 0)])
+def test_growth_before_the_last_seven_days_does_not_count(hours_ago, hours):
+    """Readings of 49 hours; what is more than 168 hours old is left out."""
+    usage = [
+        row
+        for hour in range(49)
+        for row in readings(mib=100 + 5 * hour, samples=1, hours_ago=hours_ago + 48 - hour)
+    ]
+
+    assert only(remedy(*web(), usage=usage)).evidence["growth"]["hours"] == hours
+
+
 def test_a_saw_tooth_of_kills_is_a_leak():
     """From 100 to 512 MiB in 20 hours, killed, and again: each tooth is straight."""
     usage = [

@@ -103,6 +103,22 @@ def test_idle_is_not_asleep():
     assert only(sized(usage=(*idle, *busy))).recommended["cpu_request_millicores"] == 10
 
 
+def test_cpu_without_memory_is_a_sample_of_cpu_alone():
+    response = sized(usage=both_pods(cpu=0.4, mib=None))
+
+    assert only(response).recommended["cpu_request_millicores"] == 400
+    assert reasons(response) == {"web/main": "not_enough_data"}
+    assert "0 samples of its memory" in response.skipped[0].message
+
+
+def test_what_is_right_already_is_no_change_whatever_the_threshold():
+    container = a_container(cpu="200m", memory="230Mi")
+
+    response = sized(container, requirements={"min_change_percent": 0.0})
+
+    assert reasons(response) == {"web/main": "already_right"}
+
+
 def test_only_the_last_seven_days_count():
     """The peak of 900 MiB is 7 days and an hour old."""
     old = readings(mib=900, samples=1, hours_ago=169)

@@ -214,6 +214,22 @@ def test_the_cheapest_type_of_the_class_is_taken():
     assert target(response) == "m7a.large"
 
 
+def test_a_type_of_the_same_price_saves_nothing():
+    response = busy(0.2, types=(LARGE, XLARGE), prices={"m7i.large": "0.20"})
+
+    assert reasons(response) == {"node-a": "no_smaller_type"}
+
+
+@pytest.mark.parametrize(("ask_gib", "basis"), [(0.25, "usage"), (0.26, "requests")])
+def test_four_fifths_of_the_requests_must_be_measured(ask_gib, basis):
+    """Measured is 1 GiB of 1.25 GiB, 80 %, or of 1.26."""
+    pods = (a_pod("web-1", on="node-a"), a_pod("new", on="node-a", cpu=0.1, gib=ask_gib))
+
+    response = nodes_sized(a_node(), *pods, usage=readings("web-1"))
+
+    assert only(response).evidence["basis"] == basis
+
+
 def test_equal_prices_go_by_name():
     other = a_type("m7a.large")
 

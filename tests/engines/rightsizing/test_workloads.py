@@ -1,8 +1,12 @@
 """Whose template it is, what a cluster would take, and which pods' use counts."""
 
 import pytest
+from msgspec.structs import replace
 
-from tests.builders import a_document, a_node, a_pod, a_workload, an_object
+from engines.contracts.state import compile_state
+from engines.contracts.usage_summary import to_summary_rows
+from engines.rightsizing.summaries import summarise
+from tests.builders import NOW, a_document, a_node, a_pod, a_workload, an_object
 from tests.engines.rightsizing.builders import (
     GIB,
     MIB,
@@ -203,6 +207,32 @@ def test_use_in_another_namespace_is_not_ours():
     response = size(a_history_of(*web(), usage=readings("web-5c4d-xvr4q", namespace="other")))
 
     assert reasons(response) == {"web/main": "not_enough_data"}
+
+
+def test_a_summary_stands_in_for_readings():
+    usage = (*readings(cpu=0.3), *readings(POD_NAMES[1], mib=400), *readings("web-5c4d-xvr4q"))
+    measured = a_history_of(*web(), usage=usage)
+    table = compile_state(measured).usage
+    rows = to_summary_rows(summarise(table, int(NOW.timestamp())))
+    summed = replace(measured, usage=None, usage_summary=rows)
+
+    by_readings, by_summary = size(measured, level="both"), size(summed, level="both")
+
+    assert replace(by_summary, input_digest="") == replace(by_readings, input_digest="")
+    assert only(by_summary).recommended["memory_request_bytes"] == 460 * MIB
+
+
+def test_a_noted_workload_beats_the_name_of_a_pod():
+    """The name of the pod tells nothing; that it was a pod of web was noted while it lived."""
+    measured = a_history_of(WEB, usage=readings("mystery", mib=500))
+    [row] = to_summary_rows(summarise(compile_state(measured).usage, int(NOW.timestamp())))
+    noted = replace(row, workload_kind="Deployment", workload="web")
+
+    def answer(row):
+        return size(replace(measured, usage=None, usage_summary=(row,)))
+
+    assert only(answer(noted)).recommended["memory_request_bytes"] == 575 * MIB
+    assert "unattributed_usage" in warnings(answer(row))
 
 
 # which containers
@@ -450,6 +480,12 @@ def test_a_daemonset_has_the_size_of_its_busiest_pod_with_a_warning():
 
     assert only(response).recommended["cpu_request_millicores"] == 400
     assert warnings(response)["daemonset_on_unequal_nodes"] == ("DaemonSet/shop/agent",)
+
+
+def test_without_nodes_nobody_asks_whether_a_pod_fits():
+    document = replace(a_history_of(*web(), usage=both_pods(cpu=1, mib=15_000)), nodes=None)
+
+    assert only(size(document)).recommended["memory_request_bytes"] == 17_250 * MIB
 
 
 # the whole
