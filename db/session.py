@@ -37,6 +37,7 @@ class PoolSettings:
     lock_wait_seconds: float = 10.0  # for another process's lock, before DatabaseLockedError
     migration_wait_seconds: float = 60.0  # for another process that migrates
     connect_timeout_seconds: int = 5  # PostgreSQL only
+    idle_transaction_seconds: float = 60.0  # PostgreSQL only: then a hanging client's locks go
 
 
 class Reader:
@@ -217,7 +218,8 @@ def _sqlite_arguments(pool: PoolSettings) -> dict[str, Any]:
 def _postgresql_arguments(pool: PoolSettings) -> dict[str, Any]:
     options = {
         "timezone": "UTC",
-        "lock_timeout": int(pool.lock_wait_seconds * 1000),  # milliseconds
+        "lock_timeout": int(pool.lock_wait_seconds * 1000),  # milliseconds, as is the next
+        "idle_in_transaction_session_timeout": int(pool.idle_transaction_seconds * 1000),
         "jit": "off",  # compiling a query of a third of a second takes a good part of it
     }
     return {

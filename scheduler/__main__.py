@@ -23,7 +23,9 @@ from services.secrets import open_secret_box
 from services.settings import Settings, load_settings
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-LEASE_POOL = PoolSettings(size=1, max_overflow=1, wait_seconds=2, lock_wait_seconds=2)
+LEASE_POOL = PoolSettings(
+    size=1, max_overflow=1, wait_seconds=2, lock_wait_seconds=2, idle_transaction_seconds=5
+)
 LONGEST_PAUSE_SECONDS = 10.0  # between two attempts at a database that does not answer yet
 
 log = structlog.get_logger("scheduler")

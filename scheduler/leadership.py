@@ -26,6 +26,11 @@ LONGEST_PAUSE_SECONDS = 5.0  # between two attempts at a database that does not 
 log = structlog.get_logger(__name__)
 
 
+def fenced(database: Database, term: int) -> Database:
+    """The database for what only the leader of that term may write."""
+    return database.guarded(lambda tx: leases.confirm(tx, LEASE, term))
+
+
 class Leadership:
     """Holds, seeks and gives back the lease. ``term`` is the fence while it is held, else None."""
 

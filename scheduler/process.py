@@ -6,20 +6,21 @@ jobs and whether anything about clusters has changed. All else waits for its tim
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 
 import structlog
 
-from db.errors import DatabaseError
+from db.errors import DatabaseError, LeaseLostError
 from db.job_records import JobCommand, JobSchedule
 from db.records import DataKind
 from db.repositories import data_versions, job_commands, job_control, job_runs, jobs
-from db.session import Database
+from db.session import Database, Transaction
 from scheduler.commands import Commands
 from scheduler.lanes import Key, Lanes, Task
-from scheduler.leadership import TTL, Leadership
+from scheduler.leadership import TTL, Leadership, fenced
 from scheduler.runs import Runner
 from scheduler.targets import find_targets
 from scheduler.timetable import Timetable, first_run
@@ -85,6 +86,8 @@ class Scheduler:
             try:
                 self._tick()
                 self.trouble, pause = None, TICK_SECONDS
+            except LeaseLostError:
+                log.info("lease was lost in the middle of a look")  # the next renewal says so too
             except DatabaseError as error:
                 self._note_trouble(error)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -127,12 +130,12 @@ class Scheduler:
         self._clusters_version = -1
         self._term = None
         if term is not None:
-            self._take_over()
+            self._take_over(term)
             self._term = term
 
-    def _take_over(self) -> None:
+    def _take_over(self, term: int) -> None:
         holder = self.leadership.holder
-        with self._database.transaction() as tx:
+        with fenced(self._database, term).transaction() as tx:
             closed = job_runs.close_left_behind(tx, but=holder, at=_now())
             given_back = job_commands.give_back_claims(tx, but=holder)
             jobs.save_catalogue(tx, [spec.described() for spec in self._catalogue.values()])
@@ -167,7 +170,7 @@ class Scheduler:
             self._add(key, schedules.get(key))
         gone = sorted(schedules.keys() - wanted.keys())
         if gone:
-            with self._database.transaction() as tx:
+            with self._writing() as tx:
                 jobs.forget(tx, gone)
 
     def _add(self, key: Key, known: JobSchedule | None) -> None:
@@ -175,7 +178,7 @@ class Scheduler:
         success = None if known is None else known.last_success_at
         first = first_run(spec, last_success=success, now=_now())
         self._waits.pop(key, None)
-        with self._database.transaction() as tx:
+        with self._writing() as tx:
             jobs.plan(tx, *key, next_run_at=first)
         self._timetable.add(spec, key[1], first=first)
 
@@ -213,7 +216,7 @@ class Scheduler:
         again = self._timetable.bring_forward(key, _now() + timedelta(seconds=WAITING_SECONDS))
         if self._waits.get(key) != missing:
             log.info("job waits", job=key[0], target=key[1] or None, for_=missing)
-            with self._database.transaction() as tx:
+            with self._writing() as tx:
                 jobs.plan(tx, *key, next_run_at=again, waits_for=missing)
             self._waits[key] = missing
 
@@ -224,7 +227,7 @@ class Scheduler:
         return self._timetable.bring_forward(key, _now() + retry)
 
     def _take_commands(self) -> None:
-        with self._database.transaction() as tx:
+        with self._writing() as tx:
             claimed = job_commands.claim(tx, self.leadership.holder, at=_now())
         for command in claimed:
             self._carry_out(command)
@@ -248,9 +251,14 @@ class Scheduler:
     def _submit_command(self, spec: JobSpec, target: str, command_id: int) -> None:
         def work() -> None:
             error = self.runner.run(spec, target, command_id)
-            self._commands.target_done(command_id, target, error)
+            if error is None or not self._stopping.is_set():  # the next leader does it again
+                self._commands.target_done(command_id, target, error)
 
         self._submit(spec, target, work, may_repeat=True)
+
+    def _writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction of the leader; refused once another leads."""
+        return fenced(self._database, self._term or 0).transaction()
 
     def _note_trouble(self, error: DatabaseError) -> None:
         if self.trouble is None:

@@ -20,7 +20,7 @@ from db.job_records import JobRun, JobSchedule, NewRun, RunStatus
 from db.repositories import job_runs, jobs, leases
 from db.session import Database, Transaction
 from scheduler.lanes import Key
-from scheduler.leadership import LEASE, Leadership
+from scheduler.leadership import LEASE, Leadership, fenced
 from scheduler.work import Facts, JobSpec, RunStoppedError, Work
 from services.errors import CloudOptimError
 from services.metrics import JOB_LAST_SUCCESS, JOB_RUNS, JOB_SECONDS
@@ -139,7 +139,7 @@ class Runner:
         left = [one for one in self.open_runs() if not one.is_given_up]
         for run in left:
             run.is_given_up = True
-            with suppress(DatabaseError), self._fenced(run.term).transaction() as tx:
+            with suppress(DatabaseError), fenced(self._database, run.term).transaction() as tx:
                 self._note_end(tx, run, RunStatus.CANCELLED, {}, run.stopped)
         return len(left)
 
@@ -155,7 +155,7 @@ class Runner:
             attempt=self._failures.get(key, 0) + 1,
             command_id=command_id,
         )
-        with self._fenced(term).transaction() as tx:
+        with fenced(self._database, term).transaction() as tx:
             run_id = job_runs.start(tx, new, at=_now())
             jobs.note_start(tx, spec.name, target, run_id=run_id)
             jobs.plan(tx, spec.name, target, next_run_at=self._plan_next(spec, target, None))
@@ -188,7 +188,7 @@ class Runner:
         if monotonic() - run.reported < REPORT_SECONDS:
             return
         run.reported = monotonic()
-        with self._fenced(run.term).transaction() as tx:
+        with fenced(self._database, run.term).transaction() as tx:
             job_runs.report(tx, run.id, progress=min(max(share, 0.0), 1.0), facts=facts)
 
     def _end(
@@ -202,7 +202,7 @@ class Runner:
         facts = {**facts, "seconds": round(monotonic() - run.began, 3)}
         while True:
             try:
-                with self._fenced(run.term).transaction() as tx:
+                with fenced(self._database, run.term).transaction() as tx:
                     self._note_end(tx, run, status, facts, error)
                 break
             except LeaseLostError:
@@ -250,9 +250,6 @@ class Runner:
             log.info("run succeeded", **facts)
         else:
             log.warning("run ended early", status=str(status), error=error, **facts)
-
-    def _fenced(self, term: int) -> Database:
-        return self._database.guarded(lambda tx: leases.confirm(tx, LEASE, term))
 
 
 def retry_after(failures: int, longest: timedelta) -> timedelta:

@@ -95,8 +95,8 @@ def running(scheduler: Scheduler) -> Iterator[Scheduler]:
         assert not thread.is_alive()
 
 
-def until(is_so: Callable[[], object], *, seconds: float = 15) -> None:
-    """Wait for something to become true."""
+def until(is_so: Callable[[], object], *, seconds: float = 60) -> None:
+    """Wait for something to become true; generously, for machines may be busy."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen in time"

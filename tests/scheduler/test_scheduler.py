@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.job_records import CommandStatus, JobSchedule, JobScope, RunStatus
-from db.repositories import clusters, job_commands, job_runs, jobs
+from db.errors import LeaseLostError
+from db.job_records import CommandStatus, JobSchedule, JobScope, NewRun, RunStatus
+from db.repositories import clusters, job_commands, job_runs, jobs, leases
 from scheduler.runs import retry_after
 from scheduler.work import RunStoppedError
 from services.access import LOCAL_ADMIN
@@ -311,3 +312,18 @@ class TestRunsThatHang:
             "the scheduler was stopped; it begins anew at its next time",
         )
         assert schedule(database).failures == 0
+
+
+def test_a_leader_that_was_replaced_before_it_began_leaves_the_other_s_work_alone(database):
+    """The first got the lease, slept, and wakes when another has it and runs a job."""
+    with database.transaction() as tx:
+        leases.acquire(tx, "scheduler", "first", ttl=timedelta(0))
+        leases.acquire(tx, "scheduler", "second", ttl=timedelta(seconds=60))
+        job_runs.start(tx, NewRun(job="job", target="", holder="second"), at=now())
+    first = a_scheduler(database, [a_job(write)], holder="first")
+    first.leadership.term = 1
+
+    with pytest.raises(LeaseLostError):
+        first._tick()
+
+    assert [run.status for run in runs(database)] == [RunStatus.RUNNING]
