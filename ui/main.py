@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from engines.contracts.errors import CloudOptimError
-from ui import navigation
+from ui import navigation, session
 from ui.components.cards import show_problem
 from ui.components.trouble import show_trouble
 
@@ -21,6 +21,10 @@ st.html(HERE / "components" / "style.css")
 st.logo(str(HERE / "assets" / "favicon.png"), size="large")
 
 page = st.navigation(navigation.pages())
+if session.is_sandbox():
+    with st.sidebar:
+        st.badge("Sandbox", icon=":material/science:", color="orange")
+        st.caption("Cluster, AWS account and prices are pretended; try every button.")
 banner = st.container()
 try:
     page.run()

@@ -48,6 +48,11 @@ def _database(url: str) -> Database:
     return open_database(settings())
 
 
+def is_sandbox() -> bool:
+    """Whether the database is one of pretended data; it was refused if it were of another kind."""
+    return settings().database_kind == "sandbox"
+
+
 def viewer_zone() -> ZoneInfo:
     """The time zone of the viewer's browser; UTC where the browser does not tell a known one."""
     try:

@@ -12,9 +12,9 @@ from db.repositories import metrics_summary
 from db.session import Database
 from engines.contracts.pricing import to_usd
 
-FINE_SECONDS, COARSE_SECONDS = 300, 3600
+MINUTE_SECONDS, FINE_SECONDS, COARSE_SECONDS = 60, 300, 3600
 FRESH = timedelta(minutes=10)
-_FINE_UP_TO = timedelta(hours=12)
+_MINUTES_UP_TO, _FINE_UP_TO = timedelta(hours=3), timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,10 @@ class CostNow:
 
 
 def load_trend(database: Database, *, since: datetime, until: datetime) -> Trend:
-    """Means of five minutes or, over more than twelve hours, of an hour; all clusters summed."""
+    """Means of a minute, of five minutes (from three hours on) or of an hour (from twelve on).
+
+    All clusters that were recorded in an interval are summed.
+    """
     with database.reader() as reader:
         lines = metrics_summary.load(
             reader,
@@ -57,8 +60,7 @@ def load_trend(database: Database, *, since: datetime, until: datetime) -> Trend
         return Trend(np.zeros(0, np.int64), empty, empty)
     first = min(int(line.times[0]) for line in lines)
     last = max(int(line.times[-1]) for line in lines)
-    is_short = last - first <= _FINE_UP_TO.total_seconds()
-    step = FINE_SECONDS if is_short else COARSE_SECONDS
+    step = _step(timedelta(seconds=last - first))
     start = first - first % step
     count = (last - start) // step + 1
     return Trend(
@@ -66,6 +68,13 @@ def load_trend(database: Database, *, since: datetime, until: datetime) -> Trend
         cost=_sum(lines, MetricType.COST_TOTAL, start, step, count),
         baseline=_sum(lines, MetricType.COST_BASELINE, start, step, count),
     )
+
+
+def _step(span: timedelta) -> int:
+    """Seconds of an interval: fine enough to see something, few enough points to draw."""
+    if span <= _MINUTES_UP_TO:
+        return MINUTE_SECONDS
+    return FINE_SECONDS if span <= _FINE_UP_TO else COARSE_SECONDS
 
 
 def load_cost_now(database: Database, *, at: datetime) -> CostNow | None:

@@ -7,7 +7,7 @@ patience.
 import streamlit as st
 
 from services.access import Actor, Role
-from services.errors import CloudOptimError
+from services.errors import CloudOptimError, InvalidInputError
 from services.secrets import open_secret_box
 from services.workflows.browse_clusters import Cluster, ClusterSource, ClusterStatus
 from services.workflows.job_control import (
@@ -42,6 +42,11 @@ def show_reading(cluster: Cluster, user: Actor) -> None:
             "Press **Read now**, or start the scheduler, which reads every minute.",
             "sensors",
         )
+
+
+def is_reading_awaited(cluster_id: str) -> bool:
+    """Whether this viewer asked the scheduler for a reading that has not ended yet."""
+    return session.remembered(_command_key(cluster_id)) is not None
 
 
 def show_problems_of_reading(cluster: Cluster) -> None:
@@ -87,8 +92,10 @@ def _show_error(cluster: Cluster) -> None:
 
 
 def _show_button(cluster: Cluster, user: Actor) -> None:
-    command = session.remembered(_command_key(cluster))
-    is_under_way = command is not None and _follow(cluster, command)
+    command = session.remembered(_command_key(cluster.id))
+    is_under_way = command is not None and _is_under_way(command)
+    if command is not None and not is_under_way:
+        _end(cluster, command)
     if is_under_way:
         st.caption(":material/hourglass_top: the scheduler reads")
     if st.button(
@@ -101,37 +108,49 @@ def _show_button(cluster: Cluster, user: Actor) -> None:
         _read_now(cluster, user)
 
 
-def _follow(cluster: Cluster, command: int) -> bool:
-    """Whether the asked reading is still under way; its end is told once."""
-    try:
-        status = command_status(session.database(), command).status
-    except CloudOptimError as error:
-        show_problem(error)
-        return False
-    if status in UNDER_WAY:
-        return True
-    session.remember(_command_key(cluster), None)
+def _is_under_way(command: int) -> bool:
+    """Whether the asked reading may still come: it has not ended, and somebody works on it."""
+    database = session.database()
+    return (
+        command_status(database, command).status in UNDER_WAY
+        and scheduler_state(database).is_running
+    )
+
+
+def _end(cluster: Cluster, command: int) -> None:
+    """Tell the end of the asked reading once; the whole page refreshes more slowly again."""
+    session.remember(_command_key(cluster.id), None)
     data.forget_versions()
-    if status is CommandStatus.DONE:
+    if command_status(session.database(), command).status is CommandStatus.DONE:
         st.toast(f"{cluster.name} is read", icon=":material/check_circle:")
-    return False
+    st.rerun()
 
 
 def _read_now(cluster: Cluster, user: Actor) -> None:
-    database = session.database()
     try:
-        if scheduler_state(database).is_running:
-            command = run_now(database, JOB, target=cluster.id, actor=user, at=session.now())
-            session.remember(_command_key(cluster), command)
-        else:
+        command = _ask_scheduler(cluster, user)
+        if command is None:
             with st.spinner("Reading the cluster"):
                 _read_here(cluster, user)
     except CloudOptimError as error:
         show_problem(error)
         data.forget_versions()
         return
+    session.remember(_command_key(cluster.id), command)
     data.forget_versions()
     st.rerun()
+
+
+def _ask_scheduler(cluster: Cluster, user: Actor) -> int | None:
+    """The command that the scheduler will follow; None: there is none, or it does not know the
+    cluster yet, as in the first seconds after it was registered."""
+    database = session.database()
+    if not scheduler_state(database).is_running:
+        return None
+    try:
+        return run_now(database, JOB, target=cluster.id, actor=user, at=session.now())
+    except InvalidInputError:
+        return None
 
 
 def _read_here(cluster: Cluster, user: Actor) -> None:
@@ -149,5 +168,5 @@ def _read_here(cluster: Cluster, user: Actor) -> None:
     st.toast(f"{cluster.name} is read", icon=":material/check_circle:")
 
 
-def _command_key(cluster: Cluster) -> str:
-    return f"clusters-command-{cluster.id}"
+def _command_key(cluster_id: str) -> str:
+    return f"clusters-command-{cluster_id}"

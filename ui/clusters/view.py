@@ -9,7 +9,11 @@ import streamlit as st
 
 from services.workflows.browse_clusters import Cluster, ClusterSource, ClusterView, NodeRow
 from ui import session
-from ui.clusters.reading import show_problems_of_reading, show_reading
+from ui.clusters.reading import (
+    is_reading_awaited,
+    show_problems_of_reading,
+    show_reading,
+)
 from ui.components import charts, data, formatting, tables, wording
 from ui.components.cards import (
     Card,
@@ -21,6 +25,7 @@ from ui.components.cards import (
 )
 
 REFRESH_SECONDS = 15
+AWAITING_SECONDS = 2  # while the scheduler reads on request
 NODE_COLUMNS = (
     tables.Column(name="name", label="Node"),
     tables.Column(name="instance_type", label="Instance type"),
@@ -77,9 +82,15 @@ def choose_cluster() -> Cluster | None:
     return clusters.get(chosen)
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
 def show_cluster(cluster_id: str) -> None:
     """Everything that is known of one cluster; what a reading brings appears by itself."""
+    is_awaited = is_reading_awaited(cluster_id)
+    st.fragment(_show_cluster, run_every=AWAITING_SECONDS if is_awaited else REFRESH_SECONDS)(
+        cluster_id
+    )
+
+
+def _show_cluster(cluster_id: str) -> None:
     cluster = next((one for one in data.clusters() if one.id == cluster_id), None)
     if cluster is None:
         return

@@ -48,7 +48,7 @@ def _baseline_card(known: CostNow | None) -> Card:
     return Card(
         label="Without CloudOptim",
         value=formatting.price_per_hour(known.baseline_per_hour),
-        note=f"{formatting.percent(abs(share))} {'below' if share >= 0 else 'above'} it now",
+        note=f"cost is {formatting.percent(abs(share))} {'below' if share >= 0 else 'above'} it",
         source=f"baseline of {formatting.count_of(known.clusters, 'cluster')}",
         tone="good" if share > 0 else "plain",
     )

@@ -100,7 +100,18 @@ def _state(one: JobRow) -> str:
 
 
 def _facts(facts: Mapping[str, object]) -> str:
-    return ", ".join(f"{wording.in_words(name).lower()} {value}" for name, value in facts.items())
+    return ", ".join(f"{_words(name)} {_fact(value)}" for name, value in facts.items())
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _fact(value: object) -> str:
+    """A value in words; what belongs to one region or engine stands in brackets."""
+    if isinstance(value, Mapping):
+        return f"({_facts(value)})"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _show_buttons(one: JobRow, user: Actor) -> None:
