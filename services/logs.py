@@ -36,6 +36,8 @@ def configure_logs(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look at the schema
+    # a traceback at every call of an account that cannot be entered, which our own error says
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
 
 
 def _handler(log_file: str) -> logging.Handler:

@@ -1,11 +1,15 @@
 """The Clusters page with live clusters: registering, reading, checking, changing, removing."""
 
+from datetime import timedelta
+
 import pytest
 
-from db.repositories import clusters, customers
+from db.job_records import Job, JobScope
+from db.repositories import clusters, customers, job_commands, jobs, leases
 from db.session import Database
 from services.access import LOCAL_ADMIN
 from services.workflows.collect_state import collect_state
+from services.workflows.job_control import LEASE
 from tests.conftest import POOL
 from tests.pages.conftest import html_of, use_database
 from tests.services.workflows.live import (
@@ -16,6 +20,7 @@ from tests.services.workflows.live import (
     a_live_world,
     register,
 )
+from ui.clusters.reading import JOB
 from ui.clusters.registering import KUBECONFIG
 
 CLUSTERS, PREFLIGHT = {}, {"clusters_tab": "Preflight"}
@@ -246,3 +251,37 @@ def test_a_customer_with_clusters_is_not_removed(open_page, registered):
     at.button(key="customers-remove").click().run()
 
     assert "owns the clusters shop" in words(at)
+
+
+def test_the_scheduler_is_asked_where_one_leads_and_its_end_is_told(open_page, registered):
+    reading = Job(name=JOB, does="reads", every="minute", scope=JobScope.CLUSTER)
+    with registered.transaction() as tx:
+        leases.acquire(tx, LEASE, "a-scheduler", ttl=timedelta(minutes=5))
+        jobs.save_catalogue(tx, [reading])
+        jobs.plan(tx, JOB, "shop", next_run_at=None)
+
+    at = open_page("clusters")
+    at.button(key="clusters-read-now").click().run()
+    assert not at.exception
+    assert "the scheduler reads" in words(at)
+    assert at.button(key="clusters-read-now").disabled
+
+    with registered.transaction() as tx:
+        [command] = job_commands.claim(tx, "a-scheduler", at=AT)
+        job_commands.finish(tx, command.id, claimed_by="a-scheduler", error=None, at=AT)
+    at.run()
+
+    assert not at.exception
+    assert "the scheduler reads" not in words(at)
+    assert not at.button(key="clusters-read-now").disabled
+
+
+def test_a_cluster_that_the_scheduler_does_not_know_yet_is_read_by_the_page(open_page, registered):
+    with registered.transaction() as tx:
+        leases.acquire(tx, LEASE, "a-scheduler", ttl=timedelta(minutes=5))
+
+    at = open_page("clusters")
+    at.button(key="clusters-read-now").click().run()
+
+    assert not at.exception
+    assert len(table(at, "clusters_nodes")) == 3
