@@ -106,7 +106,8 @@ def import_on_demand(file: FileArgument, output: FormatOption = OutputFormat.TAB
     """Import on-demand prices.
 
     CSV columns: region, instance_type, operating_system (os), hourly_price (price),
-    effective_date (date), and optionally currency: only US dollars become prices.
+    effective_date (date), and optionally currency: only US dollars become prices. Or AWS's own
+    price list of EC2 for a region (index.csv), of which the prices of nodes are taken.
     """
     _import(MarketKind.ON_DEMAND_PRICES, file, None, output)
 
