@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engines.contracts.kubernetes import Service
+from engines.contracts.kubernetes import Deployment, ReplicaSet, Service, StatefulSet
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.network_optimizer.traffic import Cells, Entity, Pair, cross_zone_bytes
 
@@ -91,26 +91,30 @@ def _client_zones(
 
 def _services_by_entity(snapshot: ClusterSnapshot) -> Mapping[Entity, Service]:
     """The first Service by name that could prefer zones and does not, for each workload."""
+    workloads: dict[str, list[Deployment | StatefulSet | ReplicaSet]] = {}
+    for workload in snapshot.workloads:
+        if isinstance(workload, Deployment | StatefulSet | ReplicaSet):
+            workloads.setdefault(workload.metadata.namespace, []).append(workload)
     found: dict[Entity, Service] = {}
-    for service in snapshot.services:
-        spec, metadata = service.spec, service.metadata
-        is_routed = spec.traffic_distribution is not None or any(
-            name in metadata.annotations for name in _TOPOLOGY_ANNOTATIONS
-        )
-        if is_routed or not spec.selector or spec.cluster_ip == "None":
-            continue
-        if spec.type == "ExternalName" or spec.internal_traffic_policy == "Local":
-            continue
-        for workload in snapshot.workloads:
-            if workload.kind not in ("Deployment", "StatefulSet", "ReplicaSet"):
-                continue
-            labels = workload.spec.template.metadata.labels  # type: ignore[union-attr]  # by kind
-            if workload.metadata.namespace == metadata.namespace and (
-                spec.selector.items() <= labels.items()
-            ):
-                key = Entity(workload.kind, metadata.namespace, workload.metadata.name)
+    for service in filter(_could_prefer_zones, snapshot.services):
+        namespace = service.metadata.namespace
+        for workload in workloads.get(namespace, ()):
+            labels = workload.spec.template.metadata.labels
+            if service.spec.selector.items() <= labels.items():
+                key = Entity(workload.kind, namespace, workload.metadata.name)
                 found.setdefault(key, service)
     return found
+
+
+def _could_prefer_zones(service: Service) -> bool:
+    """Whether a preference would do anything: not yet set, and traffic goes by the Service."""
+    spec = service.spec
+    has_wish = spec.traffic_distribution is not None or any(
+        name in service.metadata.annotations for name in _TOPOLOGY_ANNOTATIONS
+    )
+    is_routed_by_nodes = spec.cluster_ip != "None" and spec.type != "ExternalName"
+    stays_on_node = spec.internal_traffic_policy == "Local"
+    return bool(spec.selector) and is_routed_by_nodes and not (has_wish or stays_on_node)
 
 
 def _value(snapshot: ClusterSnapshot) -> str:
