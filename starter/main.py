@@ -92,7 +92,7 @@ def _check_ports(plan: Plan, options: Options) -> None:
 def _start_all(
     children: list[Child], plan: Plan, options: Options, stopping: threading.Event
 ) -> None:
-    """Start the parts one after the other, each when the one before it answers."""
+    """The sandbox first, since it has to be registered; then the others, which know it by then."""
     began = time.monotonic()
     variables = {**os.environ, **plan.changes, "PYTHONUNBUFFERED": "1"}
     if plan.connection_file is None:
@@ -107,12 +107,12 @@ def _start_all(
             secrets = open_secret_box(plan.settings)
             register_sandbox(database, connection, secrets=secrets, at=datetime.now(UTC))
     settings = plan.settings
-    health = f"http://127.0.0.1:{settings.metrics_port}/healthz"
-    scheduler = _start(children, "scheduler", ["-m", "scheduler"], variables)
-    _wait(scheduler, lambda: _is_healthy(health), stopping)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
+    scheduler_address = f"http://127.0.0.1:{settings.metrics_port}"
+    scheduler = _start(children, "scheduler", ["-m", "scheduler"], variables)
     web = _start(children, "web", ["app.py"], variables)
+    _wait(scheduler, lambda: _is_healthy(f"{scheduler_address}/healthz"), stopping)
     _wait(web, lambda: _is_healthy(f"{address}/healthz"), stopping)
     _tell_ready(address, plan, time.monotonic() - began)
 

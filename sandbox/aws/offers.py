@@ -28,8 +28,6 @@ from sandbox.aws.zones import zones_of_type
 
 ADVISOR_PATH = "/spot-advisor-data.json"
 OFFERS_PATH = "/offers/v1.0/aws/"
-PUBLISHED_AT = datetime(2026, 7, 20, 14, 30, tzinfo=UTC)  # the date of the catalogue's prices
-VERSION = f"{PUBLISHED_AT:%Y%m%d%H%M%S}"
 ON_DEMAND_TERM, HOURLY = "JRTCKXETXF", "6YS6EN2CT7"  # codes of every on-demand hourly rate
 
 _DISCLAIMER = (
@@ -70,17 +68,18 @@ class PublicFile:
         return f'"{md5(self.content, usedforsecurity=False).hexdigest()}"'
 
 
-def serve(market: Market, path: str, headers: Mapping[str, str]) -> Answer:
+def serve(market: Market, path: str, headers: Mapping[str, str], now: datetime) -> Answer:
     """A public file, 304 where the caller has it, 404 where there is none."""
-    file = _file(market, path)
+    published_at = publication(now)
+    file = _file(market, path, published_at)
     if file is None:
         return Answer(status=404, headers=(("Content-Type", "text/plain"),), body=b"Not Found")
     told = (
         ("ETag", file.etag),
-        ("Last-Modified", format_datetime(PUBLISHED_AT, usegmt=True)),
+        ("Last-Modified", format_datetime(published_at, usegmt=True)),
         ("Content-Type", file.content_type),
     )
-    if _has_it(file, headers):
+    if _has_it(file, headers, published_at):
         return Answer(status=304, headers=told)
     return Answer(headers=told, body=file.content)
 
@@ -90,30 +89,43 @@ def is_public(path: str) -> bool:
     return path == ADVISOR_PATH or path.startswith(OFFERS_PATH)
 
 
-def _has_it(file: PublicFile, headers: Mapping[str, str]) -> bool:
+def publication(now: datetime) -> datetime:
+    """When the files that are served at ``now`` were published: every midnight (UTC) anew."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def version_of(published_at: datetime) -> str:
+    """The name of a publication in the price list's paths."""
+    return f"{published_at:%Y%m%d%H%M%S}"
+
+
+def _has_it(file: PublicFile, headers: Mapping[str, str], published_at: datetime) -> bool:
     """If-None-Match decides; If-Modified-Since only where it is not sent (RFC 9110)."""
     if "if-none-match" in headers:
         known = [one.strip().removeprefix("W/") for one in headers["if-none-match"].split(",")]
         return file.etag in known or "*" in known
     since = headers.get("if-modified-since")
-    return since is not None and parsedate_to_datetime(since) >= PUBLISHED_AT
+    return since is not None and parsedate_to_datetime(since) >= published_at
 
 
 @lru_cache(maxsize=64)
-def _file(market: Market, path: str) -> PublicFile | None:
+def _file(market: Market, path: str, published_at: datetime) -> PublicFile | None:
     if path == ADVISOR_PATH:
         return _json(advisor(market))
     parts = path.removeprefix(OFFERS_PATH).split("/")
     match parts:
         case ["index.json"]:
-            return _json(_index())
+            return _json(_index(published_at))
         case ["AmazonEC2", "current", "region_index.json"]:
-            return _json(_region_index())
-        case ["AmazonEC2", version, region, name] if version in ("current", VERSION):
+            return _json(_region_index(published_at))
+        case ["AmazonEC2", version, region, name] if version in (
+            "current",
+            version_of(published_at),
+        ):
             if region in REGION_PRICE_PERCENT and name == "index.json":
-                return _json(_offer(region))
+                return _json(_offer(region, published_at))
             if region in REGION_PRICE_PERCENT and name == "index.csv":
-                return PublicFile(_offer_csv(region).encode(), "text/csv")
+                return PublicFile(_offer_csv(region, published_at).encode(), "text/csv")
     return None
 
 
@@ -152,12 +164,12 @@ def _rate(market: Market, one: OfferedType, region: str, *, is_windows: bool) ->
     return {"s": round(discount * 100), "r": market.interruption_bucket(one.name, region)}
 
 
-def _index() -> dict[str, Any]:
+def _index(published_at: datetime) -> dict[str, Any]:
     ec2 = f"{OFFERS_PATH}AmazonEC2"
     return {
         "formatVersion": "v1.0",
         "disclaimer": _DISCLAIMER,
-        "publicationDate": _published(),
+        "publicationDate": _written(published_at),
         "offers": {
             "AmazonEC2": {
                 "offerCode": "AmazonEC2",
@@ -169,15 +181,16 @@ def _index() -> dict[str, Any]:
     }
 
 
-def _region_index() -> dict[str, Any]:
+def _region_index(published_at: datetime) -> dict[str, Any]:
+    publication_path = f"{OFFERS_PATH}AmazonEC2/{version_of(published_at)}"
     return {
         "formatVersion": "v1.0",
         "disclaimer": _DISCLAIMER,
-        "publicationDate": _published(),
+        "publicationDate": _written(published_at),
         "regions": {
             region: {
                 "regionCode": region,
-                "currentVersionUrl": f"{OFFERS_PATH}AmazonEC2/{VERSION}/{region}/index.json",
+                "currentVersionUrl": f"{publication_path}/{region}/index.json",
             }
             for region in REGION_PRICE_PERCENT
         },
@@ -238,14 +251,14 @@ def _product(one: OfferedType, region: str, system: str, tenancy: str, status: s
     return _Product(sku.upper(), attributes, description, price)
 
 
-def _offer(region: str) -> dict[str, Any]:
+def _offer(region: str, published_at: datetime) -> dict[str, Any]:
     products = list(_products(region))
     return {
         "formatVersion": "v1.0",
         "disclaimer": _DISCLAIMER,
         "offerCode": "AmazonEC2",
-        "version": VERSION,
-        "publicationDate": _published(),
+        "version": version_of(published_at),
+        "publicationDate": _written(published_at),
         "products": {
             one.sku: {
                 "sku": one.sku,
@@ -254,12 +267,15 @@ def _offer(region: str) -> dict[str, Any]:
             }
             for one in products
         },
-        "terms": {"OnDemand": {one.sku: _terms(one) for one in products}, "Reserved": {}},
+        "terms": {
+            "OnDemand": {one.sku: _terms(one, published_at) for one in products},
+            "Reserved": {},
+        },
         "attributesList": {},
     }
 
 
-def _terms(one: _Product) -> dict[str, Any]:
+def _terms(one: _Product, published_at: datetime) -> dict[str, Any]:
     rate = f"{one.sku}.{ON_DEMAND_TERM}.{HOURLY}"
     dimension = {
         "rateCode": rate,
@@ -274,36 +290,36 @@ def _terms(one: _Product) -> dict[str, Any]:
         f"{one.sku}.{ON_DEMAND_TERM}": {
             "offerTermCode": ON_DEMAND_TERM,
             "sku": one.sku,
-            "effectiveDate": f"{PUBLISHED_AT:%Y-%m}-01T00:00:00Z",
+            "effectiveDate": f"{published_at:%Y-%m}-01T00:00:00Z",
             "priceDimensions": {rate: dimension},
             "termAttributes": {},
         }
     }
 
 
-def _offer_csv(region: str) -> str:
+def _offer_csv(region: str, published_at: datetime) -> str:
     """Five lines that describe the file, the names of the columns, and a line a rate."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(("FormatVersion", "v1.0"))
     writer.writerow(("Disclaimer", _DISCLAIMER))
-    writer.writerow(("Publication Date", _published()))
-    writer.writerow(("Version", VERSION))
+    writer.writerow(("Publication Date", _written(published_at)))
+    writer.writerow(("Version", version_of(published_at)))
     writer.writerow(("OfferCode", "AmazonEC2"))
-    rows = [_csv_row(one) for one in _products(region)]
+    rows = [_csv_row(one, published_at) for one in _products(region)]
     writer.writerow(rows[0])
     writer.writerows(row.values() for row in rows)
     return text.getvalue()
 
 
-def _csv_row(one: _Product) -> dict[str, str]:
+def _csv_row(one: _Product, published_at: datetime) -> dict[str, str]:
     rate = {
         "SKU": one.sku,
         "OfferTermCode": ON_DEMAND_TERM,
         "RateCode": f"{one.sku}.{ON_DEMAND_TERM}.{HOURLY}",
         "TermType": "OnDemand",
         "PriceDescription": one.description,
-        "EffectiveDate": f"{PUBLISHED_AT:%Y-%m}-01",
+        "EffectiveDate": f"{published_at:%Y-%m}-01",
         "StartingRange": "0",
         "EndingRange": "Inf",
         "Unit": "Hrs",
@@ -315,8 +331,8 @@ def _csv_row(one: _Product) -> dict[str, str]:
     return rate | named
 
 
-def _published() -> str:
-    return f"{PUBLISHED_AT:%Y-%m-%dT%H:%M:%SZ}"
+def _written(published_at: datetime) -> str:
+    return f"{published_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _json(content: Any) -> PublicFile:

@@ -37,7 +37,7 @@ class Application:
                 call,
                 environ,
                 start_response,
-                lambda: offers.serve(self._cloud.market, path, headers),
+                lambda: offers.serve(self._cloud.market, path, headers, self._cloud.now()),
             )
         call = read_call(environ, body)
         return self._serve(call, environ, start_response, lambda: self._answer(call))

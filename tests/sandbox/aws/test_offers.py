@@ -178,3 +178,15 @@ def test_who_has_another_file_gets_this_one(http, headers):
 )
 def test_files_that_do_not_exist_are_not_found(http, path):
     assert http.get(path).status == 404
+
+
+def test_the_files_are_published_anew_every_midnight(http, cloud):
+    """It is 08:00: sixteen hours are missing to midnight, so one second less changes nothing."""
+    path = f"{OFFERS_PATH}AmazonEC2/current/us-east-1/index.json"
+    before = http.get(path).json()["publicationDate"]
+    cloud.clock.advance(16 * 3600 - 1)
+    same = http.get(path).json()["publicationDate"]
+    cloud.clock.advance(1)
+
+    assert before == same == "2027-01-15T00:00:00Z"
+    assert http.get(path).json()["publicationDate"] == "2027-01-16T00:00:00Z"
