@@ -29,17 +29,8 @@ def recommend_oom_remediation(request: DecisionRequest) -> DecisionResponse:
     """
     parameters = read_parameters(request)
     state, now = request.current_state, request.now
-    identity = EngineIdentity(name=NAME, version=VERSION)
     if "pods" not in state.cluster.listed and not parameters.oom_history:
-        return DecisionResponse(
-            request_id=request.request_id,
-            decision_type=DecisionType.OOMKILLED_REMEDIATE,
-            engine=identity,
-            input_digest=input_digest(request),
-            status=DecisionStatus.REFUSED,
-            reason=RefusalReason.NOTHING_TO_LOOK_AT,
-            message="neither pods nor a history of kills were given; read the cluster first",
-        )
+        return _refused(request)
     kills = gather_kills(state.cluster, parameters.oom_history, now)
     findings = judge_kills(state, kills, parameters, now)
     costs = node_cost_per_hour(state, now)
@@ -48,7 +39,7 @@ def recommend_oom_remediation(request: DecisionRequest) -> DecisionResponse:
     return DecisionResponse(
         request_id=request.request_id,
         decision_type=DecisionType.OOMKILLED_REMEDIATE,
-        engine=identity,
+        engine=EngineIdentity(name=NAME, version=VERSION),
         input_digest=input_digest(request),
         status=DecisionStatus.OK,
         recommendations=advice,
@@ -63,4 +54,16 @@ def recommend_oom_remediation(request: DecisionRequest) -> DecisionResponse:
             "kills_older_than_24_hours": kills.older,
             "killed_for_another_reason": kills.not_oom,
         },
+    )
+
+
+def _refused(request: DecisionRequest) -> DecisionResponse:
+    return DecisionResponse(
+        request_id=request.request_id,
+        decision_type=DecisionType.OOMKILLED_REMEDIATE,
+        engine=EngineIdentity(name=NAME, version=VERSION),
+        input_digest=input_digest(request),
+        status=DecisionStatus.REFUSED,
+        reason=RefusalReason.NOTHING_TO_LOOK_AT,
+        message="neither pods nor a history of kills were given; read the cluster first",
     )

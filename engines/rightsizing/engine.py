@@ -1,11 +1,7 @@
 """From a request to an answer."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engines.contracts.plan import PlanStep
 from engines.contracts.requests import DecisionRequest, input_digest
@@ -18,21 +14,15 @@ from engines.contracts.results import (
     Recommendation,
     Skipped,
 )
-from engines.contracts.state import ClusterState
-from engines.contracts.usage import UsageTable
-from engines.contracts.usage_summary import UsageSummary
-from engines.cost import node_cost_per_hour
-from engines.resource_policy.attribution import PodOwners
 from engines.resource_policy.request_value import workload_rates
 from engines.rightsizing.answer import PricedAdvice, workload_recommendations, workload_steps
-from engines.rightsizing.histories import Histories, gather
+from engines.rightsizing.given import Given, read_given
 from engines.rightsizing.node_answer import exchanges, node_recommendations, node_steps
 from engines.rightsizing.node_use import node_use
 from engines.rightsizing.nodes import judge_nodes
 from engines.rightsizing.parameters import RightsizingParameters, read_parameters
 from engines.rightsizing.reasons import RefusalReason
 from engines.rightsizing.savings import freed_evidence, savings_of
-from engines.rightsizing.summaries import summarise
 from engines.rightsizing.trust import confidence_of, skipped_by_reason, usage_evidence, warnings_of
 from engines.rightsizing.type_table import TypeTable
 from engines.rightsizing.workloads import judge_workloads
@@ -62,18 +52,6 @@ def recommend_rightsizing(request: DecisionRequest) -> DecisionResponse:
     return _answer(request, parameters)
 
 
-class _Input(NamedTuple):
-    """What both levels look at."""
-
-    state: ClusterState
-    now: datetime
-    parameters: RightsizingParameters
-    summary: UsageSummary
-    owners: PodOwners
-    histories: Histories
-    costs: NDArray[np.int64]
-
-
 class _Level(NamedTuple):
     """What one level has to say."""
 
@@ -90,7 +68,7 @@ class _Level(NamedTuple):
 
 
 def _answer(request: DecisionRequest, parameters: RightsizingParameters) -> DecisionResponse:
-    given = _read(request, parameters)
+    given = read_given(request, parameters)
     level = parameters.level
     workloads = _Level() if level == "node" else _workloads(given)
     nodes = _Level() if level == "workload" else _nodes(given)
@@ -107,9 +85,7 @@ def _answer(request: DecisionRequest, parameters: RightsizingParameters) -> Deci
         execution_plan=(*workloads.plan, *nodes.plan),
         estimated_savings=_saved(workloads, nodes),
         confidence_score=confidence_of(given.histories, skipped, given.costs),
-        warnings=warnings_of(
-            given.state, given.now, given.summary, given.histories, given.costs, workloads.priced
-        ),
+        warnings=warnings_of(given, workloads.priced),
         evidence={
             "usage": usage_evidence(given.summary),
             "skipped_by_reason": skipped_by_reason(skipped),
@@ -120,24 +96,7 @@ def _answer(request: DecisionRequest, parameters: RightsizingParameters) -> Deci
     )
 
 
-def _read(request: DecisionRequest, parameters: RightsizingParameters) -> _Input:
-    state, now = request.current_state, request.now
-    summary = state.usage_summary
-    if summary is None:
-        summary = summarise(state.usage or UsageTable.from_rows(()), int(now.timestamp()))
-    owners = PodOwners(state.cluster)
-    return _Input(
-        state=state,
-        now=now,
-        parameters=parameters,
-        summary=summary,
-        owners=owners,
-        histories=gather(summary, owners),
-        costs=node_cost_per_hour(state, now),
-    )
-
-
-def _workloads(given: _Input) -> _Level:
+def _workloads(given: Given) -> _Level:
     cluster = given.state.cluster
     findings = judge_workloads(cluster, given.histories, given.parameters, given.now)
     rates = workload_rates(cluster, given.costs)
@@ -151,12 +110,12 @@ def _workloads(given: _Input) -> _Level:
     )
 
 
-def _nodes(given: _Input) -> _Level:
+def _nodes(given: Given) -> _Level:
     """Asked for both levels, nodes get advice and no steps: right requests come first."""
     state = given.state
     table = TypeTable(state.instance_types)
     use = node_use(state.cluster, given.summary, given.owners)
-    findings = judge_nodes(state, use, given.costs, table, given.parameters, given.now)
+    findings = judge_nodes(given, use, table)
     is_alone = given.parameters.level == "node"
     chosen = exchanges(state, findings.advice, given.now) if is_alone else ()
     return _Level(

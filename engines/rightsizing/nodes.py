@@ -7,9 +7,6 @@ from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engines.contracts.kubernetes import Node
 from engines.contracts.pricing import (
     HOURS_PER_MONTH,
@@ -23,8 +20,8 @@ from engines.contracts.results import Json, Skipped, Subject
 from engines.contracts.state import ClusterState
 from engines.cost import UNKNOWN_COST, ListPrice, list_prices, region_of_node, zones_of_node
 from engines.node_capacity import Allocatable, estimate_allocatable
+from engines.rightsizing.given import Given
 from engines.rightsizing.node_use import Basis, NodeUse
-from engines.rightsizing.parameters import RightsizingParameters
 from engines.rightsizing.reasons import NodeReason
 from engines.rightsizing.type_table import INTERCHANGEABLE, TypeTable, baseline_millicores, class_of
 
@@ -99,16 +96,10 @@ class _Market(NamedTuple):
     zones: tuple[str, ...]
 
 
-def judge_nodes(
-    state: ClusterState,
-    use: NodeUse,
-    costs: NDArray[np.int64],
-    table: TypeTable,
-    parameters: RightsizingParameters,
-    now: datetime,
-) -> NodeFindings:
+def judge_nodes(given: Given, use: NodeUse, table: TypeTable) -> NodeFindings:
     """Judge every node."""
-    judge = _Judge(state, use, costs, table, parameters, now)
+    state = given.state
+    judge = _Judge(given, use, table)
     advice: list[NodeAdvice] = []
     skipped: list[Skipped] = []
     for row in range(len(state.cluster.nodes)):
@@ -132,22 +123,14 @@ def node_subject(state: ClusterState, row: int) -> Subject:
 
 
 class _Judge:
-    def __init__(
-        self,
-        state: ClusterState,
-        use: NodeUse,
-        costs: NDArray[np.int64],
-        table: TypeTable,
-        parameters: RightsizingParameters,
-        now: datetime,
-    ) -> None:
-        self._state = state
-        self._nodes = state.cluster.nodes
+    def __init__(self, given: Given, use: NodeUse, table: TypeTable) -> None:
+        self._state = given.state
+        self._nodes = given.state.cluster.nodes
         self._use = use
-        self._costs = costs
+        self._costs = given.costs
         self._table = table
-        self._parameters = parameters
-        self._prices = _Prices(state, now)
+        self._parameters = given.parameters
+        self._prices = _Prices(given.state, given.now)
         self._known_options: dict[tuple[str, _Market], tuple[_Option, ...]] = {}
 
     def judge(self, row: int) -> NodeAdvice:

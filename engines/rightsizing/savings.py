@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engines.contracts.pricing import HOURS_PER_MONTH, to_usd
 from engines.contracts.results import Json
-from engines.contracts.snapshot import ClusterSnapshot
+from engines.contracts.snapshot import ClusterSnapshot, NodeTable
 from engines.resource_policy.acceptance import freed_of_each_pod
 from engines.resource_policy.request_value import Rates, usd_per_month
 from engines.rightsizing.workloads import WorkloadAdvice
@@ -53,16 +53,8 @@ def freed_evidence(
         one.memory_bytes * advice.change.pods for advice, some in freed for one in some
     )
 
-    def nodes_needed(cpu_millicores: int, memory_bytes: int) -> int:
-        totals = (
-            (cpu_millicores, int(nodes.allocatable_cpu_millicores.sum())),
-            (memory_bytes, int(nodes.allocatable_memory_bytes.sum())),
-        )
-        return max(
-            (-(-asked * len(nodes) // offered) for asked, offered in totals if offered), default=0
-        )
-
-    before, after = nodes_needed(cpu, memory), nodes_needed(cpu - freed_cpu, memory - freed_memory)
+    before = _nodes_needed(nodes, cpu, memory)
+    after = _nodes_needed(nodes, cpu - freed_cpu, memory - freed_memory)
     that_could_go = max(0, before - after)
     known = micro_usd_per_hour[micro_usd_per_hour >= 0]
     mean = round(float(known.mean())) if len(known) else 0
@@ -74,3 +66,12 @@ def freed_evidence(
         "usd_month_of_nodes_that_could_go": to_usd(that_could_go * mean) * HOURS_PER_MONTH,
         "usd_month_realisable_now": Decimal(0),
     }
+
+
+def _nodes_needed(nodes: NodeTable, cpu_millicores: int, memory_bytes: int) -> int:
+    totals = (
+        (cpu_millicores, int(nodes.allocatable_cpu_millicores.sum())),
+        (memory_bytes, int(nodes.allocatable_memory_bytes.sum())),
+    )
+    counts = (-(-asked * len(nodes) // offered) for asked, offered in totals if offered)
+    return max(counts, default=0)

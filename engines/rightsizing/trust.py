@@ -14,6 +14,7 @@ from engines.contracts.usage_summary import UsageSummary
 from engines.cost import UNKNOWN_COST
 from engines.resource_policy.templates import is_rolled_out_by_hand, managed_by, rollout_risk
 from engines.rightsizing.answer import PricedAdvice
+from engines.rightsizing.given import Given
 from engines.rightsizing.histories import ContainerHistory, Histories
 from engines.rightsizing.reasons import WarningCode, WorkloadReason
 from engines.rightsizing.summaries import WINDOW_SECONDS
@@ -41,30 +42,24 @@ def skipped_by_reason(skipped: Iterable[Skipped]) -> dict[str, int]:
     return dict(sorted(Counter(str(one.reason) for one in skipped).items()))
 
 
-def warnings_of(
-    state: ClusterState,
-    now: datetime,
-    summary: UsageSummary,
-    histories: Histories,
-    costs: NDArray[np.int64],
-    priced: Sequence[PricedAdvice],
-) -> tuple[Notice, ...]:
+def warnings_of(given: Given, priced: Sequence[PricedAdvice]) -> tuple[Notice, ...]:
     """What a reader should know before trusting the answer."""
     return (
-        *_about_usage(summary, histories, now),
-        *_about_cluster(state, costs),
-        *_about_changes(state, priced),
+        *_about_usage(given),
+        *_about_cluster(given.state, given.costs),
+        *_about_changes(given.state, priced),
     )
 
 
-def _about_usage(summary: UsageSummary, histories: Histories, now: datetime) -> Iterator[Notice]:
+def _about_usage(given: Given) -> Iterator[Notice]:
+    summary, histories = given.summary, given.histories
     newest = _newest(summary)
     if newest is None:
         yield Notice(
             code=WarningCode.NO_USAGE,
             message="nothing was measured in the last 7 days; collect usage, or import it",
         )
-    elif now - newest > OLD_USAGE:
+    elif given.now - newest > OLD_USAGE:
         yield Notice(
             code=WarningCode.OLD_USAGE,
             message=f"the newest sample is of {newest.isoformat()}; collect usage again",
