@@ -191,9 +191,7 @@ def _show_utilisation(view: ClusterView) -> None:
         for label, share, color in shares
         if share is not None
     ]
-    figure = charts.bar_chart(
-        bars, value_format=".0%", limit=1.0, limit_text="allocatable", text_room=1.08
-    )
+    figure = charts.bar_chart(bars, value_format=".0%", limit=1.0, limit_text="100%", text_room=1.1)
     st.plotly_chart(figure, key="clusters-utilisation", config=charts.PLOT_CONFIG)
     if view.cpu_use_share is None:
         st.caption("Use is not measured: the cluster has no metrics-server that could be read.")
