@@ -8,7 +8,7 @@ opens. Whoever holds both the database and the keys can read the secrets; keep t
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -32,11 +32,17 @@ class SealedSecretError(CloudOptimError):
 class SecretBox:
     """Seals and opens short texts. It never shows its keys."""
 
-    __slots__ = ("_fernet",)
+    __slots__ = ("_fernet", "_read_keys")
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        """Take the keys, the newest first. Raises ValueError for what is no Fernet key."""
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+    def __init__(
+        self, keys: Sequence[str], *, read_keys: Callable[[], Sequence[str]] | None = None
+    ) -> None:
+        """Take the keys, the newest first. Raises ValueError for what is no Fernet key.
+
+        ``read_keys`` tells the present keys: another process may have added one since.
+        """
+        self._fernet = _fernet(keys)
+        self._read_keys = read_keys
 
     def __repr__(self) -> str:
         return "SecretBox()"
@@ -50,14 +56,17 @@ class SecretBox:
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:
+            if self._read_keys is None:
+                raise _cannot_open(what) from error
+        self._fernet = _fernet(self._read_keys())
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as error:
             raise _cannot_open(what) from error
 
     def reseal(self, sealed: str, *, what: str) -> str:
         """The same secret, sealed with the newest key."""
-        try:
-            return self._fernet.rotate(sealed).decode()
-        except InvalidToken as error:
-            raise _cannot_open(what) from error
+        return self.seal(self.open(sealed, what=what))
 
 
 def open_secret_box(settings: Settings) -> SecretBox:
@@ -70,7 +79,11 @@ def open_secret_box(settings: Settings) -> SecretBox:
     path = key_file(settings)
     if not path.exists():
         _make_key_file(path)
-    return _box(_read_key_file(path), f"the key file {path}")
+
+    def read_keys() -> Sequence[str]:
+        return _keys(_read_key_file(path))
+
+    return _box(_read_key_file(path), f"the key file {path}", read_keys)
 
 
 def key_file(settings: Settings) -> Path:
@@ -98,14 +111,22 @@ def add_key(settings: Settings) -> SecretBox:
     return open_secret_box(settings)
 
 
-def _box(keys: str, place: str) -> SecretBox:
+def _box(keys: str, place: str, read_keys: Callable[[], Sequence[str]] | None = None) -> SecretBox:
     try:
-        return SecretBox([key for key in re.split(r"[,\s]+", keys) if key])
+        return SecretBox(_keys(keys), read_keys=read_keys)
     except ValueError as error:
         raise ConfigurationError(
             f"{place} holds no key, or one that is no Fernet key",
             next_step=f"make a key with {_MAKE_A_KEY}",
         ) from error
+
+
+def _keys(text: str) -> Sequence[str]:
+    return [key for key in re.split(r"[,\s]+", text) if key]
+
+
+def _fernet(keys: Sequence[str]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
 
 
 def _read_key_file(path: Path) -> str:

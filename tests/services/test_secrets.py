@@ -110,6 +110,14 @@ def test_a_new_key_stands_before_those_of_the_file(with_file):
     assert key_file(with_file).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_process_that_runs_on_opens_what_another_sealed_with_a_new_key(with_file):
+    running = open_secret_box(with_file)
+
+    resealed = add_key(with_file).seal(TOKEN)
+
+    assert running.open(resealed, what="it") == TOKEN
+
+
 def test_keys_of_the_environment_are_the_operators_to_change():
     with pytest.raises(ConfigurationError, match="ENCRYPTION_KEY") as refusal:
         add_key(Settings(encryption_key=a_key()))
