@@ -127,6 +127,17 @@ def test_a_node_with_unusable_amounts_still_has_its_instance():
     assert (response.recommendations, response.skipped) == ((), ())
 
 
+def test_nodes_with_unusable_amounts_count_as_nodes_that_are_there():
+    """Three nodes of five: more than half."""
+    broken = a_node("node-c", status={"allocatable": {"cpu": "many"}})
+
+    response = probe(
+        suspect(), nodes=(*NODES, broken), requirements=SEEN | {"previous_node_count": 5}
+    )
+
+    assert verdict(response) == "terminate_instance"
+
+
 def test_a_node_of_another_registered_cluster_is_no_ghost():
     response = probe(suspect(), requirements=SEEN | {"nodes_of_other_clusters": ["i-9"]})
 
