@@ -15,7 +15,10 @@ from sandbox.aws.scenario import CLUSTER, OPERATOR_KEY, REGION, ROLE_ARN, SECRET
 from sandbox.aws.server import LOOPBACK, AwsServer
 from sandbox.kube.server import KubeServer
 from sandbox.shop.opening import Shop, open_shop
+from sandbox.shop.past_usage import usage_csv
 from sandbox.shop.traffic import traffic_csv
+from sandbox.shop.usage import usage_of
+from sandbox.shop.workloads import WORKLOADS
 
 
 class PortTakenError(Exception):
@@ -34,7 +37,12 @@ class ShopServer:
         self.seed = seed
         self.shop: Shop = open_shop(seed, now)
         world = self.shop.cluster.world
-        self.shop.cluster.reports["traffic"] = lambda: traffic_csv(world)
+        usage = usage_of(WORKLOADS)
+        reports = {
+            "traffic": lambda: traffic_csv(world),
+            "usage": lambda: usage_csv(world, usage),
+        }
+        self.shop.cluster.reports.update(reports)
         with contextlib.ExitStack() as stack:
             self.kube = stack.enter_context(KubeServer(self.shop.cluster, port=kube_port))
             cloud = self.shop.account.cloud

@@ -74,10 +74,14 @@ def _noise(pod: Obj, now: float) -> float:
 
 
 def _leaked(pod: Obj, now: float) -> float:
-    """Of the memory limit: it grows from the container's start until it is full."""
+    """Of the memory limit: it grows from the container's start until it is full.
+
+    Before that start it was the same with the containers that were killed.
+    """
     statuses = pod["status"].get("containerStatuses") or [{}]
     started = (statuses[0].get("state") or {}).get("running", {}).get("startedAt")
     if started is None:
         return _FIRST_LEAK_SHARE
     grown = (now - unix_seconds(started)) / LEAK_SECONDS
-    return _FIRST_LEAK_SHARE + (1 - _FIRST_LEAK_SHARE) * min(1.0, grown)
+    level = grown % 1.0 if grown < 0 else min(1.0, grown)
+    return _FIRST_LEAK_SHARE + (1 - _FIRST_LEAK_SHARE) * level

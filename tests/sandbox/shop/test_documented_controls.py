@@ -16,7 +16,7 @@ LINE = re.compile(r"^curl (?:-X POST )?\$(AWS|KUBE)/(\S+)(?: -d '([^']*)')?", re
 @pytest.fixture
 def addresses(living_shop):
     cluster, cloud = living_shop.cluster, living_shop.account.cloud
-    cluster.reports["traffic"] = lambda: b"from_namespace\n"
+    cluster.reports |= {"traffic": lambda: b"a table", "usage": lambda: b"another"}
     with KubeServer(cluster) as kube, AwsServer(cloud, drives_clock=False) as aws:
         yield {"AWS": f"{aws.url}/_sandbox", "KUBE": f"{kube.url}/_sandbox"}
 

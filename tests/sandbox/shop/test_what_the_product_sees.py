@@ -3,10 +3,15 @@
 import pytest
 
 from engines.contracts.state import compile_state
+from sandbox.kube.objects import unix_seconds
 from sandbox.kube.server import KubeServer
+from sandbox.shop.past_usage import usage_csv
 from sandbox.shop.traffic import traffic_csv
+from sandbox.shop.usage import usage_of
+from sandbox.shop.workloads import WORKLOADS
 from services.files.source import SourceFile
 from services.files.traffic_csv import read_traffic
+from services.files.usage_csv import read_usage
 from services.findings import FindingState
 from services.kube.access import BearerToken, KubeAccess
 from services.kube.connection import KubeOptions, open_connection
@@ -72,3 +77,23 @@ def test_pods_of_different_zones_talk_more_than_ten_gigabytes_a_day(shop):
         if zones[row[0], row[1]] != zones[row[2], row[3]] and int(row[4]) > 10 * GIB
     ]
     assert len(across) > 20
+
+
+def test_the_usage_table_is_one_that_can_be_imported_and_covers_a_week(shop):
+    """Eight days by the hour, both ends included, are 193 readings of a container."""
+    content = usage_csv(shop.cluster.world, usage_of(WORKLOADS))
+
+    table = read_usage(SourceFile.of_bytes("usage.csv", content))
+
+    assert table.dropped == ()
+    lines = content.decode().splitlines()
+    name = next(pod["metadata"]["name"] for pod in _old_pods(shop))
+    assert sum(line.split(",")[1] == name for line in lines) == 193
+
+
+def _old_pods(shop):
+    """Pods of one container that have run for more than eight days."""
+    for pod in every(shop, "pods"):
+        age = NOW.timestamp() - unix_seconds(pod["status"]["startTime"])
+        if age > 8 * 86_400 and len(pod["spec"]["containers"]) == 1:
+            yield pod
