@@ -1,7 +1,7 @@
 """Kills by the container of a workload, and what becomes of each: a fix, or a person's look."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -10,7 +10,9 @@ from engines.contracts.errors import InvalidInputError
 from engines.contracts.kubernetes import Container, Job, Workload, template_of
 from engines.contracts.results import Skipped, Subject
 from engines.contracts.state import ClusterState
-from engines.oom_remediation.growth import Growth, growth_of
+from engines.contracts.usage import UsageTable
+from engines.contracts.usage_summary import UsageSummary
+from engines.oom_remediation.growth import Growth, growth_of, with_peak
 from engines.oom_remediation.kills import Kill, Kills, PodContainer
 from engines.oom_remediation.parameters import OomParameters
 from engines.oom_remediation.reasons import KillReason
@@ -145,7 +147,8 @@ class _Judge:
                 self._lost.append(key)
             else:
                 self._by_row[row][key.container].append(key)
-        self._usage = _usage_rows(state, owners, self._by_row)
+        self._readings = _positions(state.usage, owners, self._by_row)
+        self._summaries = _positions(state.usage_summary, owners, self._by_row)
 
     @property
     def rows(self) -> list[int]:
@@ -218,10 +221,7 @@ class _Judge:
         restarts = sum(
             max(len(self._kills.by_container[key]), self._kills.repeats.get(key, 0)) for key in keys
         )
-        growth = Growth()
-        if self._state.usage is not None:
-            positions = self._usage.get((row, container.name), ())
-            growth = growth_of(self._state.usage, positions, self._now)
+        growth = self._growth(row, container.name)
         return Case(
             container=container,
             kills=tuple(kills),
@@ -237,6 +237,17 @@ class _Judge:
                 growth,
             ),
         )
+
+    def _growth(self, row: int, container: str) -> Growth:
+        """By the readings, and the peak by the summary, too; whatever of them was given."""
+        growth, key = Growth(), (row, container)
+        if self._state.usage is not None:
+            growth = growth_of(self._state.usage, self._readings.get(key, ()), self._now)
+        if self._state.usage_summary is not None:
+            growth = with_peak(
+                growth, self._state.usage_summary.memory, self._summaries.get(key, ())
+            )
+        return growth
 
     def _change(
         self,
@@ -263,14 +274,16 @@ class _Judge:
         )
 
 
-def _usage_rows(
-    state: ClusterState, owners: PodOwners, killed: Mapping[int, Mapping[str, object]]
+def _positions(
+    measured: UsageTable | UsageSummary | None,
+    owners: PodOwners,
+    killed: Mapping[int, Collection[str]],
 ) -> Mapping[tuple[int, str], list[int]]:
-    """The positions in the usage table of the containers that were killed, over all pods."""
+    """Where the containers that were killed stand in what was measured, over all their pods."""
     found: dict[tuple[int, str], list[int]] = defaultdict(list)
-    if state.usage is None or not killed:
+    if measured is None or not killed:
         return found
-    for position, key in enumerate(state.usage.containers):
+    for position, key in enumerate(measured.containers):
         row = owners.workload_of(key.namespace, key.pod)
         if row in killed and key.container in killed[row]:
             found[row, key.container].append(position)

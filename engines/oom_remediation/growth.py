@@ -6,7 +6,7 @@ at least an hour and 12 readings is fitted with a straight line. Memory that fol
 that falls back too often for any piece to be so long.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engines.contracts.results import Json
 from engines.contracts.usage import UsageTable
+from engines.contracts.usage_summary import ResourceSummary
 
 WINDOW_SECONDS = 7 * 24 * 3600
 RESTART_FALL = 0.7
@@ -73,6 +74,13 @@ def growth_of(table: UsageTable, positions: Iterable[int], now: datetime) -> Gro
         fitted = max((_fitted(times[one], memory[one]) for one in pieces), key=_hours)
         best = max(best, fitted if fitted.hours else whole._replace(nature=Nature.LOAD), key=_hours)
     return best._replace(peak_bytes=round(peak) if peak else None)
+
+
+def with_peak(growth: Growth, memory: ResourceSummary, positions: Sequence[int]) -> Growth:
+    """The same with the peak of some containers of a summary, where that is larger."""
+    peaks = [float(memory.peak[one]) for one in positions if memory.samples[one]]
+    peak = max((growth.peak_bytes or 0, *(round(one) for one in peaks)))
+    return growth._replace(peak_bytes=peak or None)
 
 
 def _hours(growth: Growth) -> float:

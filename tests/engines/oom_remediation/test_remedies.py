@@ -6,8 +6,11 @@ import pytest
 
 from engines.contracts.results import DecisionType
 from engines.contracts.state import CurrentState, compile_state
+from engines.contracts.usage import UsageTable
+from engines.contracts.usage_summary import to_summary_rows
 from engines.oom_remediation import recommend_oom_remediation
-from tests.builders import NOW, a_request, a_workload, an_object
+from engines.rightsizing.summaries import summarise
+from tests.builders import NOW, a_document, a_node, a_request, a_workload, an_object
 from tests.engines.oom_remediation.builders import (
     USUAL,
     a_status,
@@ -31,6 +34,10 @@ from tests.engines.rightsizing.builders import (
 from tests.engines.rightsizing.builders import web as a_measured_web
 
 UNHARMED = web(statuses=())
+
+
+def summary_of(usage):
+    return to_summary_rows(summarise(UsageTable.from_rows(usage), int(NOW.timestamp())))
 
 
 def test_memory_becomes_one_and_a_half_of_the_limit_at_the_kill():
@@ -127,6 +134,19 @@ def test_without_a_limit_the_request_follows_the_peak_up_to_twice(peak, expected
     assert memory_of(remedy(*web(a_container(memory="400Mi")), usage=usage)) == (expected, None)
 
 
+def test_the_peak_may_come_from_a_summary():
+    rows = summary_of(readings(mib=700))
+    document = a_document(
+        a_node(), *web(a_container(memory="400Mi")), usage_summary=rows, events=()
+    )
+    request = a_request(compile_state(document), decision_type=DecisionType.OOMKILLED_REMEDIATE)
+
+    response = recommend_oom_remediation(request)
+
+    assert memory_of(response) == (700, None)
+    assert only(response).evidence["growth"]["nature"] == "unknown"
+
+
 def test_without_limit_and_request_there_is_nothing_to_raise():
     response = remedy(*web(a_container(memory=None)), usage=readings(mib=700))
 
@@ -200,6 +220,16 @@ def test_growth_before_the_last_seven_days_does_not_count(hours_ago, hours):
     ]
 
     assert only(remedy(*web(), usage=usage)).evidence["growth"]["hours"] == hours
+
+
+@pytest.mark.parametrize(
+    ("samples", "minutes", "nature"),
+    [(12, 60, "load"), (12, 59, "unknown"), (11, 60, "unknown")],
+)
+def test_a_piece_has_twelve_readings_over_an_hour(samples, minutes, nature):
+    usage = readings(samples=samples, hours=minutes / 60)
+
+    assert only(remedy(*web(), usage=usage)).evidence["growth"]["nature"] == nature
 
 
 def test_a_saw_tooth_of_kills_is_a_leak():

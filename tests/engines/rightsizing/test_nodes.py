@@ -220,10 +220,18 @@ def test_a_type_of_the_same_price_saves_nothing():
     assert reasons(response) == {"node-a": "no_smaller_type"}
 
 
-@pytest.mark.parametrize(("ask_gib", "basis"), [(0.25, "usage"), (0.26, "requests")])
-def test_four_fifths_of_the_requests_must_be_measured(ask_gib, basis):
-    """Measured is 1 GiB of 1.25 GiB, 80 %, or of 1.26."""
-    pods = (a_pod("web-1", on="node-a"), a_pod("new", on="node-a", cpu=0.1, gib=ask_gib))
+@pytest.mark.parametrize(
+    ("ask_cpu", "ask_gib", "basis"),
+    [
+        (0.1, 0.25, "usage"),
+        (0.1, 0.26, "requests"),
+        (0.25, 0.1, "usage"),
+        (0.26, 0.1, "requests"),
+    ],
+)
+def test_four_fifths_of_the_requests_must_be_measured(ask_cpu, ask_gib, basis):
+    """Measured is 1 GiB of 1.25 GiB, 80 %, or of 1.26; and 1 CPU alike."""
+    pods = (a_pod("web-1", on="node-a"), a_pod("new", on="node-a", cpu=ask_cpu, gib=ask_gib))
 
     response = nodes_sized(a_node(), *pods, usage=readings("web-1"))
 

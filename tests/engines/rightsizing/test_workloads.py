@@ -337,6 +337,53 @@ def test_a_limit_range_forbids_what_is_above_its_maximum(most, is_allowed):
         assert reasons(response) == {"web/main": "limit_range_forbids"}
 
 
+def test_of_several_limit_ranges_the_tightest_bounds_count():
+    """Minimum 300m of 100m and 300m, maximum 500m of 900m and 500m, ratio 2 of 5 and 2: P95 110m
+    becomes 300m, and its limit, twenty times as much in proportion, 500m."""
+    first = a_limit_range(
+        min={"cpu": "100m"}, max={"cpu": "500m"}, maxLimitRequestRatio={"cpu": "5"}
+    )
+    second = an_object(
+        "LimitRange",
+        {
+            "metadata": {"name": "more", "namespace": "shop"},
+            "spec": {
+                "limits": [
+                    {
+                        "type": "Container",
+                        "min": {"cpu": "300m"},
+                        "max": {"cpu": "900m"},
+                        "maxLimitRequestRatio": {"cpu": "2"},
+                    }
+                ]
+            },
+        },
+    )
+    container = a_container(cpu_limit="20")
+    document = a_history_of(
+        *web(container), usage=both_pods(cpu=0.11), limit_ranges=(first, second)
+    )
+
+    recommended = only(size(document)).recommended
+
+    assert recommended["cpu_request_millicores"] == 300
+    assert recommended["cpu_limit_millicores"] == 500
+
+
+@pytest.mark.parametrize("ratio", ["2", "2.5"])
+def test_a_ratio_may_be_a_fraction(ratio):
+    """The limit follows the peak, 900m: 450m of request, or 360m."""
+    rule = a_limit_range(maxLimitRequestRatio={"cpu": ratio})
+    usage = (
+        *readings(cpu=0.11, samples=400, hours=150, hours_ago=10),
+        *readings(cpu=0.9, samples=1),
+    )
+
+    recommended = only(within(rule, a_container(cpu_limit="2"), usage=usage)).recommended
+
+    assert recommended["cpu_request_millicores"] == {"2": 450, "2.5": 360}[ratio]
+
+
 def test_a_limit_is_capped_at_the_maximum():
     """In proportion 230 MiB with a limit of twice that; the range allows 400 MiB."""
     container = a_container(memory_limit="2Gi")
