@@ -184,7 +184,10 @@ class Scheduler:
 
     def _due(self, spec: JobSpec, target: str) -> None:
         """The time of a job on a target has come."""
-        if spec.name in self._paused or not self.leadership.is_certain:
+        if spec.name in self._paused:
+            return
+        if not self.leadership.is_certain:
+            self._look_again((spec.name, target))
             return
         self._submit(spec, target, lambda: self._run_if_ready(spec, target))
 
@@ -206,19 +209,22 @@ class Scheduler:
                 return
         except DatabaseError as error:
             log.warning("job cannot begin", job=spec.name, target=target, why=error.problem)
-            self._timetable.bring_forward(key, _now() + timedelta(seconds=WAITING_SECONDS))
+            self._look_again(key)
             return
         self._waits.pop(key, None)
         self.runner.run(spec, target)
 
     def _wait(self, key: Key, missing: str) -> None:
         """Look again soon; what is waited for is noted once."""
-        again = self._timetable.bring_forward(key, _now() + timedelta(seconds=WAITING_SECONDS))
+        again = self._look_again(key)
         if self._waits.get(key) != missing:
             log.info("job waits", job=key[0], target=key[1] or None, for_=missing)
             with self._writing() as tx:
                 jobs.plan(tx, *key, next_run_at=again, waits_for=missing)
             self._waits[key] = missing
+
+    def _look_again(self, key: Key) -> datetime | None:
+        return self._timetable.bring_forward(key, _now() + timedelta(seconds=WAITING_SECONDS))
 
     def _plan_next(self, spec: JobSpec, target: str, retry: timedelta | None) -> datetime | None:
         key = (spec.name, target)

@@ -106,6 +106,7 @@ class Runner:
             run = self._begin(spec, target, command_id)
         except DatabaseError as error:
             log.warning("run could not begin", problem=error.problem)
+            self._plan_next(spec, target, FIRST_RETRY)
             return error.problem
         if run is None:
             return "this scheduler does not lead any more"
@@ -158,7 +159,7 @@ class Runner:
         with fenced(self._database, term).transaction() as tx:
             run_id = job_runs.start(tx, new, at=_now())
             jobs.note_start(tx, spec.name, target, run_id=run_id)
-            jobs.plan(tx, spec.name, target, next_run_at=self._plan_next(spec, target, None))
+            self._note_next(tx, spec, target, None)
         run = OpenRun(id=run_id, spec=spec, target=target, term=term)
         with self._lock:
             self._open[run_id] = run
@@ -237,8 +238,15 @@ class Runner:
             jobs.note_success(tx, *run.key, at=_now())
         elif status is RunStatus.FAILED:
             self._failures[run.key] = jobs.note_failure(tx, *run.key)
-            retry = retry_after(self._failures[run.key], run.spec.longest_wait())
-        jobs.plan(tx, *run.key, next_run_at=self._plan_next(run.spec, run.target, retry))
+            retry = retry_after(max(self._failures[run.key], 1), run.spec.longest_wait())
+        self._note_next(tx, run.spec, run.target, retry)
+
+    def _note_next(
+        self, tx: Transaction, spec: JobSpec, target: str, retry: timedelta | None
+    ) -> None:
+        next_run = self._plan_next(spec, target, retry)
+        if next_run is not None:  # the target may be gone by now
+            jobs.plan(tx, spec.name, target, next_run_at=next_run)
 
     def _tell(self, run: OpenRun, status: RunStatus, facts: Facts, error: str | None) -> None:
         name = run.spec.name

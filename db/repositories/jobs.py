@@ -71,19 +71,19 @@ def note_start(tx: Transaction, job: str, target: str, *, run_id: int) -> None:
 
 
 def note_success(tx: Transaction, job: str, target: str, *, at: datetime) -> None:
-    """Note that the last run went well."""
-    _save(tx, job, target, failures=0, last_success_at=at)
+    """Note that the last run went well; of a target that was forgotten nothing is noted."""
+    here = update(Row).where(Row.job == job, Row.target == target)
+    tx.connection.execute(here.values(failures=0, last_success_at=at))
 
 
 def note_failure(tx: Transaction, job: str, target: str) -> int:
-    """Note that the last run failed; how many failed since the last success."""
-    counted = (
-        update(Row)
-        .where(Row.job == job, Row.target == target)
-        .values(failures=Row.failures + 1)
-        .returning(Row.failures)
-    )
-    return tx.connection.execute(counted).scalar_one()
+    """Note that the last run failed; how many failed since the last success.
+
+    0: the target was forgotten meanwhile, and nothing is noted.
+    """
+    here = update(Row).where(Row.job == job, Row.target == target)
+    counted = here.values(failures=Row.failures + 1).returning(Row.failures)
+    return tx.connection.execute(counted).scalar_one_or_none() or 0
 
 
 def forget(tx: Transaction, keys: Sequence[Key]) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,3 +90,24 @@ def test_the_end_of_a_run_is_noted_once_the_database_is_back(sqlite_template, tm
 
         [last] = scheduler.runner.last_runs.values()
         assert last.error is None
+
+
+def test_a_run_whose_time_came_while_the_database_was_away_is_made_up_for(
+    sqlite_template, tmp_path
+):
+    """Its next time would be in an hour."""
+    path = tmp_path / "locked.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    with Database(f"sqlite:///{path}", HASTY) as database:
+        scheduler = a_scheduler(database, [a_job(tick)])
+        with running(scheduler):
+            until(lambda: subjects(database, "tick"))
+            other = sqlite3.connect(path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            until(lambda: not scheduler.leadership.is_certain)
+            scheduler._timetable.bring_forward(("job", ""), datetime.now(UTC))
+            time.sleep(0.5)
+            other.execute("ROLLBACK")
+            other.close()
+
+            until(lambda: len(subjects(database, "tick")) == 2)

@@ -178,6 +178,32 @@ class TestTargets:
                 clusters.archive(tx, "c1", at=now())
             until(lambda: all(row.target != "c1" for row in job_control.list_jobs(database)))
 
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_a_cluster_that_is_removed_while_it_is_worked_on_leaves_a_finished_run(
+        self, database, fails
+    ):
+        began, let_go = threading.Event(), threading.Event()
+
+        def work_on(work):
+            began.set()
+            assert let_go.wait(timeout=20)
+            if fails:
+                raise InvalidInputError("the cluster", "is gone", next_step="nothing")
+            return {}
+
+        register(database, "c1")
+        with running(a_scheduler(database, [a_job(work_on, scope=JobScope.CLUSTER)])):
+            assert began.wait(timeout=20)
+            with database.transaction() as tx:
+                clusters.archive(tx, "c1", at=now())
+            until(lambda: all(row.target != "c1" for row in job_control.list_jobs(database)))
+            let_go.set()
+            until(lambda: runs(database)[0].finished_at)
+
+        [run] = runs(database)
+        assert run.status is (RunStatus.FAILED if fails else RunStatus.SUCCEEDED)
+        assert all(row.target != "c1" for row in job_control.list_jobs(database))
+
     def test_per_customer_work_is_done_once_for_each_customer(self, database):
         for cluster, customer in (("c1", "acme"), ("c2", "acme"), ("c3", "globex")):
             register(database, cluster, customer=customer)
