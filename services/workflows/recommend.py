@@ -14,19 +14,26 @@ import msgspec
 
 from db.records import Cluster, DocumentKind, LoggedDecision, NewDecision
 from db.repositories import clusters, decisions, events, safety, snapshots
-from db.session import Database, Transaction
+from db.session import Database, Reader, Transaction
 from engines.contracts.market_rows import to_on_demand_rows, to_price_rows
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import CurrentState, compile_state, merge_documents
+from engines.contracts.usage_summary import UsageSummaryRow
 from engines.planning import CombinedPlan
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
 from services.workflows.decide import decide, decide_combined, limits_of
+from services.workflows.ledgers import live_parameters
 from services.workflows.market_data import MarketData, load_market_data
 from services.workflows.open_cluster import decode_document, load_latest_document
+from services.workflows.usage_history import load_usage_summary
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+
+
+SIZING = frozenset({DecisionType.RIGHTSIZE, DecisionType.OOMKILLED_REMEDIATE})
+"""The decisions that look at what containers used."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +64,9 @@ def recommend(database: Database, question: Question, *, actor: Actor, at: datet
     with database.reader() as reader:
         cluster = clusters.get(reader, question.cluster_id)
         state = load_latest_document(reader, cluster)
-    market = _market_document(_market(database, cluster, question))
+        question = _with_ledgers(reader, cluster, question)
+        usage = _usage(reader, cluster, question)
+    market = _market_document(_market(database, cluster, question), usage)
     request = _request(cluster, question, _joined(state, market))
     response = decide(request)
     with database.transaction() as tx:
@@ -84,14 +93,29 @@ def combine_engines(
     Nothing is logged: its stages are about states that do not exist yet, so what becomes of them
     is asked again once the stage before was carried out. Raises as ``recommend`` does.
     """
-    with database.reader() as reader:
-        cluster = clusters.get(reader, cluster_id)
-        state = decode_document(snapshots.load_document(reader, snapshot_digest))
     question = Question(
         cluster_id=cluster_id, decision_type=DecisionType.SPOT_OPTIMIZE, as_of=as_of
     )
-    market = _market_document(_market(database, cluster, question))
-    return decide_combined(_request(cluster, question, _joined(state, market)), {})
+    with database.reader() as reader:
+        cluster = clusters.get(reader, cluster_id)
+        state = decode_document(snapshots.load_document(reader, snapshot_digest))
+        parameters = {one: live_parameters(reader, cluster, one, at=as_of) for one in DecisionType}
+        usage = load_usage_summary(reader, cluster_id, at=as_of)
+    market = _market_document(_market(database, cluster, question), usage)
+    return decide_combined(_request(cluster, question, _joined(state, market)), parameters)
+
+
+def _with_ledgers(reader: Reader, cluster: Cluster, question: Question) -> Question:
+    """The question with what the ledgers tell, except where it says something else itself."""
+    known = live_parameters(reader, cluster, question.decision_type, at=question.as_of)
+    return msgspec.structs.replace(question, requirements={**known, **question.requirements})
+
+
+def _usage(reader: Reader, cluster: Cluster, question: Question) -> tuple[UsageSummaryRow, ...]:
+    """What containers used, for the engines that size by it."""
+    if question.decision_type not in SIZING:
+        return ()
+    return load_usage_summary(reader, cluster.id, at=question.as_of)
 
 
 def _request(cluster: Cluster, question: Question, document: CurrentState) -> DecisionRequest:
@@ -163,8 +187,10 @@ def _market(database: Database, cluster: Cluster, question: Question) -> MarketD
     return load_market_data(database, region=region, at=question.as_of)
 
 
-def _market_document(market: MarketData) -> CurrentState:
+def _market_document(market: MarketData, usage: tuple[UsageSummaryRow, ...]) -> CurrentState:
+    """What is stored beside the cluster's state: its market, and its history of use."""
     return CurrentState(
+        usage_summary=usage or None,
         prices=to_price_rows(market.spot_prices),
         on_demand=to_on_demand_rows(market.on_demand),
         advisor=market.advisor,
