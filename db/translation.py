@@ -19,6 +19,7 @@ _LOCKED_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock,
 _FULL_STATES = {"53100"}  # disk_full
 _DAMAGED_STATES = {"XX001", "XX002"}  # data_corrupted, index_corrupted
 _GONE_CLASSES = {"08", "57", "3D", "28"}  # connection, shutdown, no such database, login
+_HANGED_STATE = "25P03"  # idle_in_transaction_session_timeout: we kept others waiting too long
 _CONSTRAINT_CLASS = "23"
 _APPEND_ONLY_STATE = "P0001"  # raise_exception: our own trigger
 
@@ -71,7 +72,7 @@ def _postgresql_kind(error: psycopg.Error) -> type[DatabaseError]:
         return DatabaseFullError
     if state in _DAMAGED_STATES:
         return DatabaseDamagedError
-    if state[:2] in _GONE_CLASSES or state.startswith("53"):
+    if state[:2] in _GONE_CLASSES or state == _HANGED_STATE or state.startswith("53"):
         return DatabaseUnavailableError
     if state[:2] == _CONSTRAINT_CLASS or state == _APPEND_ONLY_STATE:
         return DatabaseConstraintError

@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from db.errors import LeaseLostError
+from db.errors import DatabaseUnavailableError, LeaseLostError
 from db.models.operations import Lease
 from db.repositories import events, leases
+from db.session import Database, PoolSettings
+from tests.conftest import POOL
 from tests.db.builders import NOW
 
 TTL = timedelta(seconds=10)
@@ -142,11 +144,29 @@ def test_an_expiry_further_ahead_than_two_lives_was_written_before_the_clock_wen
 @pytest.fixture
 def postgresql_pair(request):
     """Two handles on one PostgreSQL database."""
-    from db.session import Database
-    from tests.conftest import POOL
-
     server = request.getfixturevalue("postgresql_server")
     name = server.create_database(request.getfixturevalue("postgresql_template"))
     with Database(server.url(name), POOL) as one, Database(server.url(name), POOL) as two:
         yield one, two
     server.drop_database(name)
+
+
+def test_a_client_that_hangs_in_a_transaction_loses_its_locks(postgresql_pair, request):
+    """It was suspended in the middle of a renewal: nobody could take the lease otherwise."""
+    _, other = postgresql_pair
+    with other.reader() as reader:
+        name = reader.connection.engine.url.database
+    url = request.getfixturevalue("postgresql_server").url(name)
+    hasty = PoolSettings(size=1, idle_transaction_seconds=0.3)
+
+    def hang():
+        with database.transaction() as tx:
+            leases.renew(tx, "scheduler", 1, ttl=timedelta(0))
+            assert take(other, "b") == 2  # waits until the lock is free
+            leases.renew(tx, "scheduler", 1, ttl=TTL)
+
+    with Database(url, hasty) as database:
+        take(database, "a")
+        set_expiry(database, timedelta(0))
+        with pytest.raises(DatabaseUnavailableError):
+            hang()
