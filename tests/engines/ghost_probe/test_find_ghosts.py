@@ -4,6 +4,7 @@ node for three days by three scans. It is an m7i.xlarge: 0.20 USD an hour, 146 U
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -282,6 +283,14 @@ def test_a_spot_ghost_costs_the_price_of_its_pool_and_its_request_is_named():
     [ghost] = response.recommendations
     assert ghost.savings_usd_month == Decimal("58.40")
     assert ghost.recommended["before"] == ["cancel the Spot request sir-1 if it is persistent"]
+
+
+def test_spot_prices_may_be_listed_by_the_zones_id():
+    place = {"AvailabilityZone": "us-east-1a", "AvailabilityZoneId": "use1-az4"}
+    spot = suspect(lifecycle="spot", Placement=place)
+    price = msgspec.structs.replace(a_price("0.08"), availability_zone="use1-az4")
+
+    assert probe(spot, prices=(price,)).estimated_savings == Decimal("58.40")
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def test_within_office_hours_it_wakes_to_what_was_saved():
         (NIGHT, 3, [saved(slept_at="2026-08-03T21:44:59Z")], "changed_by_hand", False),
         (NIGHT, 2, [saved(slept_at="2026-08-03T21:46:00Z")], "changed_by_hand", False),
         (NIGHT, 2, [saved(3, slept_to=2)], ("sleep", 0), False),  # the target was changed
+        (NIGHT, 2, [saved(0)], ("sleep", 0), False),  # 0 is no memory of anything
         # asleep since Friday: still ours. Awake since then: the ledger missed it, so anew
         (NIGHT, 0, [saved(slept_at="2026-07-31T18:00:00Z")], "asleep", False),
         (NIGHT, 2, [saved(slept_at="2026-07-31T18:00:00Z")], ("sleep", 0), False),
@@ -246,6 +247,7 @@ def test_a_manual_wake_wakes_what_sleeps():
         ),
         ((web(labels={"app.kubernetes.io/name": "cert-manager"}),), "system_component"),
         ((web(metadata={"creationTimestamp": "2026-08-03T21:45:01Z"}),), "within_grace"),
+        ((web(metadata={"creationTimestamp": "2026-08-03T21:45:00Z"}),), "made_while_closed"),
         ((web(metadata={"creationTimestamp": "2026-08-03T18:00:01Z"}),), "made_while_closed"),
         ((web(metadata={"creationTimestamp": "2026-08-03T18:00:00Z"}),), ("sleep", 0)),
     ],

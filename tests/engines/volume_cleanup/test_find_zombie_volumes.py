@@ -4,10 +4,12 @@ It costs 100 x 0.08 = 8.00 USD a month, a snapshot of all of it 100 x 0.05 = 5.0
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.contracts.aws import Snapshot
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.plan import DeleteVolume, SnapshotVolume
 from engines.contracts.problems import problem_with
@@ -324,6 +326,24 @@ def test_volumes_with_snapshots_go_only_where_the_policy_lets_them(
     requirements = SEEN | {"snapshots": snapshots, "allow_volumes_with_snapshots": allow}
 
     assert verdict(clean(suspect(), requirements=requirements)) == expected
+
+
+def test_of_two_readings_of_a_snapshot_the_one_that_runs_counts():
+    read = msgspec.convert(a_snapshot(), Snapshot)
+    requirements = SEEN | {
+        "snapshots": [a_snapshot("pending")],
+        "allow_volumes_with_snapshots": True,
+    }
+
+    response = clean(suspect(), snapshots=(read,), requirements=requirements)
+
+    assert verdict(response) == "snapshot_running"
+
+
+def test_a_claims_name_without_its_namespace_says_nothing():
+    tags = {"kubernetes.io/created-for/pvc/name": "data-db-0"}
+
+    assert verdict(clean(suspect(tags=tags), objects=(a_set(0),))) == "delete_volume"
 
 
 @pytest.mark.parametrize(
