@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from botocore.session import Session
 from botocore.utils import parse_timestamp
 
 from services.aws.access import AwsAccess
+from services.aws.deadlines import within
 from services.aws.errors import (
     SYNCHRONISE,
     AwsError,
@@ -37,6 +39,7 @@ from services.settings import Settings
 ROLE_SESSION_NAME = "cloudoptim"
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20.0
+LONGEST_TIMEOUTS = 4  # connecting and answering, for the call itself and for assuming the role
 MOST_CONNECTIONS = 32  # as many as regions may be read at once (PRICING_DATA_FETCH_PARALLELISM)
 
 
@@ -175,10 +178,12 @@ class AwsAccount:
     def _ask_once(
         self, service: str, operation: str, region: str, parameters: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        with translated(f"{operation.replace('_', ' ')} in {region}"):
-            client = self._client(service, region, 1)
-            answer: Mapping[str, Any] = getattr(client, operation)(**parameters)
-            return answer
+        what = f"{operation.replace('_', ' ')} in {region}"
+        with translated(what):
+            call: Callable[..., Mapping[str, Any]]
+            call = getattr(self._client(service, region, 1), operation)
+            longest_seconds = LONGEST_TIMEOUTS * self.options.timeout_seconds
+            return within(longest_seconds, what, partial(call, **parameters))
 
     def _client(self, service: str, region: str, attempts: int) -> Any:
         """The client of a service in a region. With one attempt, ``call`` does the retrying."""

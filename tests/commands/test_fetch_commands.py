@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.aws.cloud import Cloud
 from sandbox.aws.faults import Fault
-from sandbox.aws.offers import ADVISOR_PATH, _offer_csv
+from sandbox.aws.offers import ADVISOR_PATH, OFFERS_PATH
 from sandbox.aws.scenario import (
     ADMIN_KEY,
     CUSTOMER_ACCOUNT,
@@ -19,6 +19,7 @@ from sandbox.aws.scenario import (
     open_scenario,
 )
 from sandbox.aws.server import AwsServer
+from services.aws.public_files import PublicFiles
 from tests.pretend_aws import fail
 
 
@@ -163,9 +164,11 @@ def test_a_region_that_the_price_list_does_not_have_fails(cli):
     assert "no region cn-north-1" in answer.stderr
 
 
-def test_a_price_list_on_disk_is_imported_too(cli, scenario, tmp_path):
+def test_a_price_list_on_disk_is_imported_too(cli, tmp_path):
     path = tmp_path / "index.csv"
-    path.write_text(_offer_csv("us-east-1"))
+    url = os.environ["PRICE_LIST_URL"] + f"{OFFERS_PATH}AmazonEC2/current/us-east-1/index.csv"
+    with PublicFiles() as files:
+        path.write_bytes(files.fetch(url, most_bytes=1 << 24).path.read_bytes())
 
     answer = cli("on-demand", "import", path)
 

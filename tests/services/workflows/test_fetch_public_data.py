@@ -11,6 +11,7 @@ from db.repositories import advisor, imports, instance_types, on_demand
 from db.session import Database
 from engines.contracts.pricing import OperatingSystem
 from sandbox.aws import offers
+from sandbox.aws.calls import Answer
 from sandbox.aws.faults import Fault
 from sandbox.aws.identity import Policy
 from sandbox.aws.scenario import ROLE_ARN
@@ -165,8 +166,7 @@ def test_an_advisor_of_another_shape_is_refused_and_recorded(
 ):
     fetch_advisor(database, advisor_url)
     before = edition(database)
-    file = offers.PublicFile(content, "application/json")
-    monkeypatch.setattr(offers, "_file", lambda market, path: file)
+    monkeypatch.setattr(offers, "serve", lambda *_: Answer(body=content))
 
     with pytest.raises(InvalidInputError, match=reason):
         fetch_advisor(database, advisor_url, at=NOW + HOUR)
@@ -257,8 +257,7 @@ def test_one_region_s_failure_leaves_the_others(database, aws_scenario, aws_serv
     ],
 )
 def test_an_index_that_leads_elsewhere_is_not_followed(database, aws_server, monkeypatch, content):
-    file = offers.PublicFile(content, "application/json")
-    monkeypatch.setattr(offers, "_file", lambda market, path: file)
+    monkeypatch.setattr(offers, "serve", lambda *_: Answer(body=content))
 
     try:
         [region] = fetch_prices(database, aws_server, "us-east-1").regions
