@@ -1,6 +1,6 @@
 """Seeded clusters for the packing benches: mixed nodes, DaemonSets, and some of everything.
 
-About thirty pods a node ask for 45 % of it on average, unevenly: some nodes are full, some nearly
+About thirty pods a node ask for 60 % of it on average, unevenly: some nodes are full, some nearly
 empty. Of the workloads a seventh spread over zones, a tenth keep their pods on different nodes, a
 tenth are held to one zone, a fifth have a disruption budget, and a few hold their nodes for good.
 """
@@ -41,6 +41,7 @@ TYPES = {
     "c5.4xlarge": (15_890, 27_386, 234, 0.68, 0.07),
     "r5.4xlarge": (15_890, 118_300, 234, 1.008, 0.05),
 }
+PODS_PER_NODE = 34
 DAEMONS = {"agent": (50, 128), "network": (50, 64), "logs": (100, 200)}
 CPU_MILLICORES = (20, 50, 100, 150, 200, 300, 500, 1_000, 2_000)
 CPU_SHARES = (0.2, 0.27, 0.22, 0.12, 0.08, 0.05, 0.035, 0.02, 0.005)
@@ -59,15 +60,15 @@ def packing_request(state: ClusterState, **requirements: Any) -> DecisionRequest
     )
 
 
-def packing_state(nodes: int, seed: int, pods_per_node: int = 30) -> ClusterState:
-    """A cluster of so many nodes."""
-    return compile_state(_Maker(nodes, seed).document(nodes * pods_per_node))
+def packing_state(nodes: int, seed: int, fullness: float = 0.6) -> ClusterState:
+    """A cluster of so many nodes whose pods ask for about ``fullness`` of them on average."""
+    return compile_state(_Maker(nodes, seed, fullness).document(nodes * PODS_PER_NODE))
 
 
 class _Maker:
     """Fills nodes with workloads until there are enough pods."""
 
-    def __init__(self, nodes: int, seed: int) -> None:
+    def __init__(self, nodes: int, seed: int, fullness: float) -> None:
         self._rng = np.random.default_rng(seed)
         names = list(TYPES)
         shares = [one[-1] for one in TYPES.values()]
@@ -75,7 +76,7 @@ class _Maker:
         self._zones = np.arange(nodes) % len(ZONES)
         sizes = np.array([TYPES[one][:3] for one in self._types], np.int64)
         used = np.array([sum(one) for one in zip(*DAEMONS.values(), strict=True)])
-        wanted = self._rng.beta(2.2, 2.6, nodes)[:, None]
+        wanted = self._rng.beta(5 * fullness, 5 * (1 - fullness), nodes)[:, None]
         self._room = (sizes[:, :2] * wanted).astype(np.int64) - used
         self._slots = sizes[:, 2] - len(DAEMONS)
         self._is_spot = self._rng.random(nodes) < 0.25

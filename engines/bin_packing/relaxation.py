@@ -12,13 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack, vstack
 
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
+from engines.bin_packing.mixture import Mixture, mixture_of
 from engines.bin_packing.problem import PackingProblem
 
 MOST_CONFINED_KINDS = 24
 """Kinds of pods that may run on some nodes only get rows of their own, the heaviest first."""
+
+MOST_MIXED_NODES = 1_500
+"""Up to so many nodes the program looks at mixtures of CPU and memory, not at their sums alone."""
 
 MOST_WHOLE_NODES, MOST_BRANCHES = 300, 200
 """Up to so many flexible nodes whole ones are chosen by branch and bound, with so many branches."""
@@ -52,52 +56,81 @@ class _Program(NamedTuple):
 def relax(problem: PackingProblem, waste: float = 0.0) -> Choice | None:
     """Solve the relaxation with so much of the room taken as wasted; None: no plan can exist."""
     rows = _rows(problem, 1.0 - waste)
+    mixture = mixture_of(problem) if len(problem.cost) <= MOST_MIXED_NODES else None
+    matrix, least = _with_mixture(rows, mixture, 1.0 - waste)
+    nodes, columns = len(problem.cost), matrix.shape[1]
     lower = np.where(problem.is_flexible, 0.0, 1.0)
-    scale = np.maximum(np.abs(rows.matrix).max(axis=1), 1.0)
-    cost = problem.cost / _MICRO
-    result = linprog(
-        cost,
-        A_ub=csr_array(-rows.matrix / scale[:, None]),
-        b_ub=-rows.least / scale,
-        bounds=np.stack((lower, np.ones(len(lower))), axis=1),
-        method="highs-ds",
-    )
+    bounds = np.zeros((columns, 2))
+    bounds[:nodes] = np.stack((lower, np.ones(nodes)), axis=1)
+    bounds[nodes:, 1] = np.inf
+    cost = np.concatenate((problem.cost / _MICRO, np.zeros(columns - nodes)))
+    result = linprog(cost, A_ub=-matrix, b_ub=-least, bounds=bounds, method="highs-ds")
     if result.x is None:
         return None
-    prices = np.maximum(-result.ineqlin.marginals, 0.0) / scale
-    choice = Choice(result.x, rows.matrix.T @ prices - cost, _bound(problem, rows, prices))
-    if np.count_nonzero(problem.is_flexible) > MOST_WHOLE_NODES:
-        return choice
-    return _in_whole_nodes(problem, rows, choice)
+    prices = np.maximum(-result.ineqlin.marginals, 0.0)
+    worth = _worth(problem, rows, mixture, prices)
+    share = result.x[:nodes]
+    return Choice(share, worth - problem.cost / _MICRO, _bound(problem, least, prices, worth))
 
 
-def _in_whole_nodes(problem: PackingProblem, rows: _Program, choice: Choice) -> Choice:
-    """The same with nodes that are kept or not, as far as the counted search gets; the bound is
-    then what the search has proven."""
+def _with_mixture(
+    rows: _Program, mixture: Mixture | None, usable: float
+) -> tuple[csr_array, Weights]:
+    """All rows, scaled, over the nodes and what they take in of each direction."""
     scale = np.maximum(np.abs(rows.matrix).max(axis=1), 1.0)
+    plain = csr_array(rows.matrix / scale[:, None])
+    if mixture is None:
+        return plain, rows.least / scale
+    block, least = mixture.block(usable)
+    size = 1.0 / max(float(mixture.room.max()), 1e-12)
+    empty = csr_array((plain.shape[0], block.shape[1] - plain.shape[1]))
+    matrix = csr_array(vstack((hstack((plain, empty)), block * size)))
+    return matrix, np.concatenate((rows.least / scale, least * size))
+
+
+def _worth(
+    problem: PackingProblem, rows: _Program, mixture: Mixture | None, prices: Weights
+) -> Weights:
+    """What each node gives at the prices of the rows: its pods need no place, its room is one."""
+    scale = np.maximum(np.abs(rows.matrix).max(axis=1), 1.0)
+    count = len(rows.least)
+    full = _rows(problem, 1.0)
+    worth: Weights = full.matrix.T @ (prices[:count] / scale)
+    if mixture is not None:
+        size = 1.0 / max(float(mixture.room.max()), 1e-12)
+        of_directions = prices[count : count + len(mixture.vectors)] * size
+        worth = worth + mixture.demand @ of_directions + mixture.worth_of_room(of_directions)
+    return worth
+
+
+def _bound(problem: PackingProblem, least: Weights, prices: Weights, worth: Weights) -> float:
+    """Weak duality: at these prices each node alone chooses whether it is kept."""
+    reduced = problem.cost / _MICRO - worth
+    chosen = np.where(problem.is_flexible, np.minimum(reduced, 0.0), reduced)
+    return float((least @ prices + chosen.sum()) * _MICRO)
+
+
+def whole_nodes(problem: PackingProblem, choice: Choice, waste: float = 0.0) -> Choice | None:
+    """The same with nodes that are kept or not, by sums alone, as far as the counted search gets.
+
+    The bound is then what the search has proven, if that is more. None: too many nodes for it.
+    """
+    if np.count_nonzero(problem.is_flexible) > MOST_WHOLE_NODES:
+        return None
+    matrix, least = _with_mixture(_rows(problem, 1.0 - waste), None, 1.0)
+    nodes = len(problem.cost)
     result = milp(
         problem.cost / _MICRO,
-        constraints=LinearConstraint(
-            csr_array(rows.matrix / scale[:, None]), rows.least / scale, np.inf
-        ),
-        integrality=np.ones(len(problem.cost)),
-        bounds=Bounds(np.where(problem.is_flexible, 0.0, 1.0), np.ones(len(problem.cost))),
+        constraints=LinearConstraint(matrix, least, np.inf),
+        integrality=np.ones(nodes),
+        bounds=Bounds(np.where(problem.is_flexible, 0.0, 1.0), np.ones(nodes)),
         options={"node_limit": MOST_BRANCHES, "mip_rel_gap": 1e-3},
     )
     if result.x is None:
-        return choice
+        return None
     proven = (float(result.mip_dual_bound) - _SOLVER_TOLERANCE) * _MICRO
-    return choice._replace(
-        share=np.round(result.x), bound_micro_usd=max(choice.bound_micro_usd, proven)
-    )
-
-
-def _bound(problem: PackingProblem, rows: _Program, prices: Weights) -> float:
-    """Weak duality: at these prices each node alone chooses whether it is kept."""
-    cost = problem.cost / _MICRO
-    reduced = cost - rows.matrix.T @ prices
-    chosen = np.where(problem.is_flexible, np.minimum(reduced, 0.0), reduced)
-    return float((rows.least @ prices + chosen.sum()) * _MICRO)
+    share = np.round(result.x)
+    return choice._replace(share=share, bound_micro_usd=max(choice.bound_micro_usd, proven))
 
 
 def _rows(problem: PackingProblem, usable: float) -> _Program:

@@ -20,7 +20,7 @@ from engines.bin_packing.problem import (
     PackingProblem,
     scarcity,
 )
-from engines.bin_packing.relaxation import Choice, relax
+from engines.bin_packing.relaxation import Choice, relax, whole_nodes
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
 MOST_REPAIRS = 5
@@ -49,7 +49,8 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
     ideal = relax(problem)
     if ideal is None:
         return SearchResult(as_it_is, problem.present_cost)
-    bound = int(np.ceil(ideal.bound_micro_usd - 1e-3))
+    whole = whole_nodes(problem, ideal)
+    bound = int(np.ceil((whole or ideal).bound_micro_usd - 1e-3))
     polish = Polish(problem, packer, ideal)
     tries = [as_it_is, *_tries(problem, packer, ideal)]
     tries.sort(key=lambda one: problem.cost_of(one.kept))
@@ -66,13 +67,16 @@ def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[P
         choice = ideal if waste == 0 else relax(problem, waste)
         if choice is None:
             return
-        packing = packer.pack(choice.kept)
-        if _is_plan(problem, packing):
-            yield packing
+        whole = whole_nodes(problem, choice, waste)
+        is_settled = False
+        for one in (choice, whole) if whole else (choice,):
+            packing = packer.pack(one.kept)
+            is_settled |= _is_plan(problem, packing)
+            repaired = repair(problem, packer, packing)
+            if repaired is not None:
+                yield repaired
+        if is_settled:
             return
-        repaired = repair(problem, packer, packing)
-        if repaired is not None:
-            yield repaired
 
 
 def _is_plan(problem: PackingProblem, packing: Packing) -> bool:
