@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engines.oom_remediation.growth import Growth
 from engines.oom_remediation.kills import Kill
 from engines.oom_remediation.reasons import KillReason
-from engines.resource_policy.limit_ranges import Bounds
+from engines.resource_policy.limit_ranges import NO_BOUNDS, Bounds
 from engines.resource_policy.settings import MIB, Pair
 from engines.resource_policy.sizing import rounded_up
 
@@ -51,7 +51,7 @@ def remedy_for(
     """
     known = [one.limit_bytes for one in kills if one.limit_bytes is not None]
     if in_force.limit is None:
-        return _raised_request(in_force, known, factor, bounds, growth)
+        return _raised_request(in_force, known, factor, growth)
     base = max(known, default=in_force.limit)
     wanted = rounded_up(ceil(round(base * factor, 6)), MIB)
     if wanted <= in_force.limit:
@@ -78,8 +78,9 @@ def remedy_for(
 
 
 def _raised_request(
-    in_force: Pair, known: Sequence[int], factor: float, bounds: Bounds, growth: Growth
+    in_force: Pair, known: Sequence[int], factor: float, growth: Growth
 ) -> Remedy | NoRemedy:
+    """A LimitRange's maximum does not bear on it: that would be the limit in force."""
     if known:
         return NoRemedy(
             KillReason.ALREADY_RAISED,
@@ -93,12 +94,7 @@ def _raised_request(
             + (f", {growth.peak_bytes} bytes at its peak" if growth.peak_bytes else ""),
         )
     wanted = max(ceil(round(in_force.request * factor, 6)), growth.peak_bytes or 0)
-    request, cap = _capped(rounded_up(wanted, MIB), in_force.request, bounds)
-    if request <= in_force.request:
-        return NoRemedy(
-            KillReason.LIMIT_RANGE_FORBIDS,
-            f"a LimitRange allows {bounds.most} bytes at most; change the LimitRange first",
-        )
+    request, cap = _capped(rounded_up(wanted, MIB), in_force.request, NO_BOUNDS)
     return Remedy(Pair(request), in_force.request, True, cap)
 
 

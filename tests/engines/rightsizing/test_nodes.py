@@ -163,11 +163,37 @@ def test_daemonset_pods_must_fit_too():
     assert reasons(response) == {"node-a": "requests_hold_it"}
 
 
-def test_the_number_of_pods_must_fit():
-    """30 pods, and a large takes 29."""
-    pods = [a_pod(f"web-{n}", on="node-a", cpu=0.01, gib=0.01) for n in range(30)]
+@pytest.mark.parametrize(("count", "holds"), [(29, True), (30, False)])
+def test_the_number_of_pods_must_fit(count, holds):
+    """A large takes 29 pods."""
+    pods = [a_pod(f"web-{n}", on="node-a", cpu=0.01, gib=0.01) for n in range(count)]
 
-    assert reasons(nodes_sized(a_node(), *pods)) == {"node-a": "requests_hold_it"}
+    response = nodes_sized(a_node(), *pods)
+
+    if holds:
+        assert target(response) == "m7i.large"
+    else:
+        assert reasons(response) == {"node-a": "requests_hold_it"}
+
+
+@pytest.mark.parametrize(("mib", "carries"), [(5_520, True), (5_525, False)])
+def test_what_is_used_stays_below_four_fifths_of_the_target(mib, carries):
+    """80 % of 6,903 MiB are 5,522, whatever the pod asks for (1 GiB)."""
+    response = busy(0.2, mib=mib)
+
+    if carries:
+        assert target(response) == "m7i.large"
+    else:
+        assert reasons(response) == {"node-a": "no_smaller_type"}
+
+
+@pytest.mark.parametrize(("hours", "basis"), [(24.0, "usage"), (23.9, "requests")])
+def test_a_pod_is_measured_after_a_day(hours, basis):
+    usage = readings("web-1", samples=100, hours=hours)
+
+    response = nodes_sized(a_node(), a_pod(on="node-a"), usage=usage)
+
+    assert only(response).evidence["basis"] == basis
 
 
 def test_a_pod_that_was_not_measured_counts_with_its_requests():
