@@ -449,6 +449,17 @@ def test_without_enough_endpoints_or_a_service_traffic_is_not_routed(objects, re
     assert reasons(response) == {PAIR: "zone_diversity_would_be_lost"}
 
 
+def test_pods_that_are_not_ready_are_no_endpoints():
+    sick = app("db", "aaabbb")
+    last = msgspec.structs.replace(
+        sick[-1], status=msgspec.structs.replace(sick[-1].status, conditions=())
+    )
+
+    response = plan(*app("web", "ab"), *sick[:-1], last, a_service(), nodes=BIG, traffic=CROSSING)
+
+    assert response.recommendations == ()
+
+
 def test_a_node_without_a_zone_switches_routing_off():
     lost = a_node("node-x", labels={"topology.kubernetes.io/zone": None})
 

@@ -371,6 +371,26 @@ def test_waking_is_capped_by_what_the_autoscaler_allows_now(high, wanted):
     response = plan(web(0), an_hpa(high=high), now=NOON, saved_replicas=[saved()])
 
     assert verdict(response) == ("wake", wanted)
+    assert ("the most that its autoscaler" in response.recommendations[0].reason) is (wanted < 3)
+
+
+def test_what_the_autoscaler_caps_at_its_sleep_is_awake_as_it_is():
+    ledger = [saved(3, slept_to=1)]
+
+    response = plan(web(1), an_hpa(high=1), now=NOON, saved_replicas=ledger)
+
+    assert verdict(response) == "awake"
+    assert len(response.evidence["forget"]) == 1
+
+
+@pytest.mark.parametrize(("target", "expected"), [(2, ("sleep", 2)), (3, "asleep"), (4, "asleep")])
+def test_a_target_that_is_no_sleep_any_more_changes_nothing(target, expected):
+    """web had 3 replicas and was given 1."""
+    schedule = SCHEDULE | {"scale_down_replicas": target}
+
+    response = plan(web(1), schedules=[schedule], saved_replicas=[saved(3, slept_to=1)])
+
+    assert verdict(response) == expected
 
 
 def test_waking_below_the_autoscalers_minimum_is_its_own_business():
