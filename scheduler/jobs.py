@@ -39,6 +39,14 @@ def catalogue(settings: Settings) -> tuple[JobSpec, ...]:
             waits_for=tasks.waits_for_summary,
         ),
         JobSpec(
+            name="scan_waste",
+            does="notes which instances and volumes of a customer are idle, and since when",
+            scope=JobScope.CUSTOMER,
+            timing=Every(interval=timedelta(hours=1)),
+            run=tasks.scan_waste,
+            waits_for=tasks.waits_for_region,
+        ),
+        JobSpec(
             name="refresh_spot_prices",
             does="fetches what is new of the Spot prices of a customer's regions",
             scope=JobScope.CUSTOMER,

@@ -25,6 +25,7 @@ from services.workflows.fetch_market_data import (
     fetch_spot_advisor,
     fetch_spot_prices,
 )
+from services.workflows.ledgers import record_kills, scan_for_waste
 from services.workflows.optimise_clusters import missing_for_optimisation, optimise_cluster
 from services.workflows.record_usage import record_usage
 from services.workflows.remote_access import RemoteOpener
@@ -47,6 +48,7 @@ def collect(work: Work) -> Facts:
         at=work.at,
     )
     usage = record_usage(work.database, work.target, at=work.at)
+    kills = record_kills(work.database, work.target, at=work.at)
     return {
         "nodes": state.node_count,
         "pods": state.pod_count,
@@ -54,6 +56,17 @@ def collect(work: Work) -> Facts:
         "is_changed": state.is_changed,
         "problems": len(state.problems),
         "usage": msgspec.structs.asdict(usage),
+        "new_oom_kills": kills,
+    }
+
+
+def scan_waste(work: Work) -> Facts:
+    """Note which instances and volumes of a customer are idle."""
+    scans = scan_for_waste(work.database, work.target, at=work.at)
+    return {
+        one.region: one.not_scanned
+        or {"idle_instances": one.idle_instances, "available_volumes": one.available_volumes}
+        for one in scans
     }
 
 

@@ -1,0 +1,229 @@
+"""What is remembered from reading to reading: idle resources, kills, schedules."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from sqlalchemy import update
+
+from db.ledger_records import IdleKind
+from db.models.clusters import Cluster as ClusterRow
+from db.records import ClusterStatus
+from db.repositories import clusters, decisions, idle_resources, oom_kills, schedules
+from engines.contracts.results import DecisionType
+from services.access import LOCAL_ADMIN
+from services.workflows.ledgers import live_parameters, record_kills, scan_for_waste
+from services.workflows.open_cluster import open_cluster
+from services.workflows.recommend import Question, recommend
+from tests.builders import (
+    a_document,
+    a_node,
+    a_pod,
+    a_volume,
+    an_instance,
+    instance_id_for,
+)
+
+AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+GHOST = "i-0123456789abcdef0"
+CUSTOMER = "local"
+
+
+def read(database, name, *objects, at=AT, instances=(), volumes=()):
+    """A cluster as the API told it at that time."""
+    dump = msgspec.structs.replace(
+        a_document(*objects), instances=tuple(instances), volumes=tuple(volumes), sources=None
+    )
+    set_source(database, name, source="dump", endpoint=None)
+    open_cluster(database, name=name, dump=dump, actor=LOCAL_ADMIN, at=at)
+    set_source(database, name, source="api", endpoint="https://k8s.example")
+    with database.transaction() as tx:
+        digest = clusters.get(tx, name).latest_snapshot_digest
+        clusters.set_latest_snapshot(tx, name, digest, at=at)
+
+
+def set_source(database, name, **values):
+    with database.transaction() as tx:
+        tx.connection.execute(update(ClusterRow).where(ClusterRow.id == name).values(**values))
+
+
+def idle(database, kind=IdleKind.INSTANCE):
+    with database.reader() as reader:
+        return {one.resource_id: one for one in idle_resources.load(reader, CUSTOMER, kind)}
+
+
+def parameters(database, name, decision_type, at=AT):
+    with database.reader() as reader:
+        return live_parameters(reader, clusters.get(reader, name), decision_type, at=at)
+
+
+def test_an_instance_without_a_node_is_idle_since_the_first_scan_that_saw_it(database):
+    node, ghost = an_instance(instance_id_for("node-a")), an_instance(GHOST)
+    read(database, "shop", a_node("node-a"), instances=(node, ghost))
+    scan_for_waste(database, CUSTOMER, at=AT)
+
+    later = AT + timedelta(hours=1)
+    read(database, "shop", a_node("node-a"), instances=(node, ghost), at=later)
+    (scan,) = scan_for_waste(database, CUSTOMER, at=later)
+
+    assert (scan.idle_instances, scan.not_scanned) == (1, "")
+    assert (idle(database)[GHOST].first_seen_at, idle(database)[GHOST].scans) == (AT, 2)
+    asked = parameters(database, "shop", DecisionType.GHOST_PROBE, later)
+    assert asked["first_seen"] == {GHOST: AT.isoformat()}
+    assert asked["scan_count"] == {GHOST: 2}
+
+
+def test_what_is_used_again_loses_its_history(database):
+    node = an_instance(instance_id_for("node-a"))
+    read(database, "shop", a_node("node-a"), instances=(node, an_instance(GHOST)))
+    scan_for_waste(database, CUSTOMER, at=AT)
+
+    read(database, "shop", a_node("node-a"), instances=(node,), at=AT + timedelta(minutes=1))
+    scan_for_waste(database, CUSTOMER, at=AT + timedelta(minutes=1))
+
+    assert idle(database) == {}
+
+
+@pytest.mark.parametrize(("state", "is_idle"), [("available", True), ("in-use", False)])
+def test_only_available_volumes_are_idle(database, state, is_idle):
+    read(database, "shop", a_node(), instances=(), volumes=(a_volume("vol-1", state=state),))
+
+    scan_for_waste(database, CUSTOMER, at=AT)
+
+    assert ("vol-1" in idle(database, IdleKind.VOLUME)) is is_idle
+
+
+def test_a_stopped_instance_is_not_idle(database):
+    read(database, "shop", a_node(), instances=(an_instance(GHOST, state="stopped"),))
+
+    scan_for_waste(database, CUSTOMER, at=AT)
+
+    assert idle(database) == {}
+
+
+def test_a_region_with_a_cluster_that_cannot_be_read_is_not_scanned(database):
+    read(database, "shop", a_node(), instances=(an_instance(GHOST),))
+    with database.transaction() as tx:
+        clusters.set_status(tx, "shop", ClusterStatus.UNREACHABLE, at=AT)
+
+    (scan,) = scan_for_waste(database, CUSTOMER, at=AT)
+
+    assert scan.not_scanned == "cluster shop cannot be read"
+    assert idle(database) == {}
+
+
+@pytest.mark.parametrize(("minutes", "is_scanned"), [(10, True), (11, False)])
+def test_an_old_state_says_nothing_about_what_is_idle_now(database, minutes, is_scanned):
+    read(database, "shop", a_node(), instances=(an_instance(GHOST),))
+
+    (scan,) = scan_for_waste(database, CUSTOMER, at=AT + timedelta(minutes=minutes))
+
+    assert (not scan.not_scanned) is is_scanned
+
+
+def test_nodes_of_another_cluster_are_not_idle_and_are_told_to_the_engine(database):
+    mine, theirs = instance_id_for("node-a"), instance_id_for("node-b")
+    instances = (an_instance(mine), an_instance(theirs))
+    read(database, "shop", a_node("node-a"), instances=instances)
+    read(database, "stage", a_node("node-b"), instances=instances)
+
+    scan_for_waste(database, CUSTOMER, at=AT)
+
+    asked = parameters(database, "shop", DecisionType.GHOST_PROBE)
+    assert idle(database) == {}
+    assert asked["nodes_of_other_clusters"] == [theirs]
+    assert asked["cluster_names"] == ["shop", "stage"]
+
+
+def test_kills_are_remembered_when_the_status_has_forgotten_them(database):
+    """A status holds one kill at a time: the second reading shows another one."""
+    for minute in (0, 30):
+        moment = AT + timedelta(minutes=minute)
+        read(database, "shop", a_node(), killed_pod(moment), at=moment)
+        record_kills(database, "shop", at=moment)
+    again = record_kills(database, "shop", at=AT + timedelta(minutes=31))
+
+    history = parameters(
+        database, "shop", DecisionType.OOMKILLED_REMEDIATE, AT + timedelta(hours=1)
+    )
+
+    assert again == 0
+    assert [one["time"] for one in history["oom_history"]] == [
+        AT.isoformat(),
+        (AT + timedelta(minutes=30)).isoformat(),
+    ]
+    assert {one["limit_bytes"] for one in history["oom_history"]} == {256 * 1024**2}
+
+
+def killed_pod(at):
+    """A pod whose container was killed at that time, at a limit of 256 MiB."""
+    resources = {"requests": {"memory": "128Mi"}, "limits": {"memory": "256Mi"}}
+    ended = {
+        "terminated": {
+            "reason": "OOMKilled",
+            "exitCode": 137,
+            "finishedAt": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+    }
+    return a_pod(
+        on="node-a",
+        spec={"containers": [{"name": "main", "resources": resources}]},
+        status={
+            "containerStatuses": [{"name": "main", "restartCount": 1, "lastState": ended}],
+        },
+    )
+
+
+def test_kills_older_than_a_day_are_not_told(database):
+    read(database, "shop", a_node(), killed_pod(AT))
+    record_kills(database, "shop", at=AT)
+
+    def known(at):
+        return parameters(database, "shop", DecisionType.OOMKILLED_REMEDIATE, at)
+
+    assert known(AT + timedelta(hours=24)) != {}
+    assert known(AT + timedelta(hours=24, seconds=1)) == {}
+    with database.transaction() as tx:
+        assert oom_kills.purge(tx, before=AT + timedelta(seconds=1)) == 1
+
+
+def test_office_hours_are_told_and_can_be_taken_away(database):
+    read(database, "shop", a_node())
+    hours = {"environment": "dev", "timezone": "UTC"}
+    with database.transaction() as tx:
+        schedules.save(tx, "shop", "dev", {"environment": "dev"}, at=AT)
+        schedules.save(tx, "shop", "dev", hours, at=AT)
+
+    assert parameters(database, "shop", DecisionType.SCHEDULE) == {"schedules": [hours]}
+    with database.transaction() as tx:
+        assert schedules.remove(tx, "shop", "dev") is True
+        assert schedules.remove(tx, "shop", "dev") is False
+    assert parameters(database, "shop", DecisionType.SCHEDULE) == {}
+
+
+def test_a_decision_is_logged_with_what_the_ledgers_told_it(database):
+    read(database, "shop", a_node("node-a"), instances=(an_instance(GHOST),))
+    scan_for_waste(database, CUSTOMER, at=AT)
+    question = Question(cluster_id="shop", decision_type=DecisionType.GHOST_PROBE, as_of=AT)
+
+    decision_id = recommend(database, question, actor=LOCAL_ADMIN, at=AT)
+
+    with database.reader() as reader:
+        asked = decisions.get(reader, decision_id).requirements
+    assert asked["first_seen"] == {GHOST: AT.isoformat()}
+
+
+def test_what_a_person_asks_beats_the_ledger(database):
+    read(database, "shop", a_node("node-a"), instances=(an_instance(GHOST),))
+    scan_for_waste(database, CUSTOMER, at=AT)
+    question = Question(
+        cluster_id="shop",
+        decision_type=DecisionType.GHOST_PROBE,
+        as_of=AT,
+        requirements={"scan_count": {GHOST: 9}},
+    )
+
+    decision_id = recommend(database, question, actor=LOCAL_ADMIN, at=AT)
+
+    with database.reader() as reader:
+        assert decisions.get(reader, decision_id).requirements["scan_count"] == {GHOST: 9}
