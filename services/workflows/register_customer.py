@@ -151,6 +151,12 @@ def remove_customer(database: Database, customer_id: str, *, actor: Actor, at: d
     Raises InvalidInputError while it has clusters.
     """
     authorise(actor, Role.ADMIN, "remove a customer")
+    if customer_id == customers.LOCAL_ID:
+        raise InvalidInputError(
+            "customer",
+            "this one stands for clusters of which no customer was named",
+            next_step="leave it as it is",
+        )
     with database.transaction() as tx:
         customer = customers.get(tx, customer_id)
         owned = [one.name for one in clusters.list_all(tx) if one.customer_id == customer_id]

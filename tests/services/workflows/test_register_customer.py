@@ -207,6 +207,14 @@ def test_a_removed_customer_keeps_no_secret_and_no_queue(database):
         assert queues.list_all(reader) == ()
 
 
+def test_the_owner_of_dumps_cannot_be_removed(database):
+    with database.transaction() as tx:
+        customers.ensure_local(tx, at=AT)
+
+    with pytest.raises(InvalidInputError, match="no customer was named"):
+        remove_customer(database, "local", actor=LOCAL_ADMIN, at=LATER)
+
+
 def test_a_removed_customer_is_taken_up_again_under_its_old_id(database):
     customer = add(database)
     remove_customer(database, customer.id, actor=LOCAL_ADMIN, at=AT)
