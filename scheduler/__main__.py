@@ -31,25 +31,48 @@ LONGEST_PAUSE_SECONDS = 10.0  # between two attempts at a database that does not
 log = structlog.get_logger("scheduler")
 
 
+class StopSignals:
+    """Waits for SIGTERM or SIGINT. A second one, while the first is obeyed, changes nothing.
+
+    The signals are blocked here and in every thread that Python starts, so that no handler
+    interrupts anything. Threads of native libraries may be older than that and take a signal: for
+    those there is a handler, which only notes it.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether one has come, now or before."""
+        if not self._came and signal.sigtimedwait(STOP_SIGNALS, seconds) is not None:
+            self._came = True
+        return self._came
+
+    def _note(self, *_: object) -> None:
+        self._came = True
+
+
 def main() -> int:
     """Run one scheduler; 0: it was stopped, 1: it could not start, and the error says why."""
-    # Blocked in all threads and waited for by this one: no handler ever interrupts anything.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    stopping = StopSignals()
     try:
         settings = load_settings()
         configure_logs(settings)
         logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every look
-        database = _open_patiently(settings)
+        database = _open_patiently(settings, stopping)
         if database is None:
             return 0
         with database:
-            return serve(database, settings)
+            return serve(database, settings, stopping)
     except CloudOptimError as error:
         sys.stderr.write(f"The scheduler did not start: {error}\n")
         return 1
 
 
-def serve(database: Database, settings: Settings) -> int:
+def serve(database: Database, settings: Settings, stopping: StopSignals) -> int:
     """Work and tell the health until a stop signal comes; 1: the main loop died of a fault."""
     lease_database = Database(settings.sqlalchemy_url(), LEASE_POOL)
     scheduler = Scheduler(
@@ -66,7 +89,7 @@ def serve(database: Database, settings: Settings) -> int:
     log.info("scheduler is ready", database=database.safe_url, port=server.port)
     loop = threading.Thread(target=scheduler.run, name="scheduler", daemon=True)
     loop.start()
-    while loop.is_alive() and signal.sigtimedwait(STOP_SIGNALS, 1.0) is None:
+    while loop.is_alive() and not stopping.wait(1.0):
         pass
     is_fault = not loop.is_alive()
     scheduler.stop()
@@ -78,7 +101,7 @@ def serve(database: Database, settings: Settings) -> int:
     return 0
 
 
-def _open_patiently(settings: Settings) -> Database | None:
+def _open_patiently(settings: Settings, stopping: StopSignals) -> Database | None:
     """The database, once it answers; None: a stop signal came first."""
     pause = 1.0
     while True:
@@ -88,7 +111,7 @@ def _open_patiently(settings: Settings) -> Database | None:
             if not error.is_retryable:
                 raise
             log.error("database does not answer yet", problem=error.problem, again_in=pause)
-        if signal.sigtimedwait(STOP_SIGNALS, pause) is not None:
+        if stopping.wait(pause):
             return None
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
