@@ -24,7 +24,7 @@ $(DEV_READY): requirements-dev.txt $(RUN_READY)
 	touch $@
 
 run: $(RUN_READY)  ## sandbox, scheduler and the workbench on http://127.0.0.1:8501
-	$(BIN)/python run.py
+	$(BIN)/python run.py $(RUN_ARGS)
 
 test: $(DEV_READY)  ## all tests, on SQLite and PostgreSQL, with a real browser
 	$(BIN)/python -m tests.prepare

@@ -60,12 +60,19 @@ def _options() -> Options:
     parser.add_argument(
         "--var", type=Path, default=ROOT / "var", help="folder of the sandbox's files"
     )
+    parser.add_argument(
+        "--no-sandbox", action="store_true", help="your own database, with or without clusters"
+    )
     parser.add_argument("--seed", type=int, default=1, help="which pretend world (default 1)")
     parser.add_argument("--aws-port", type=int, default=5566, help="of the pretend AWS")
     parser.add_argument("--kube-port", type=int, default=5567, help="of the pretend Kubernetes")
     asked = parser.parse_args()
     return Options(
-        var=asked.var.resolve(), seed=asked.seed, aws_port=asked.aws_port, kube_port=asked.kube_port
+        var=asked.var.resolve(),
+        may_have_sandbox=not asked.no_sandbox,
+        seed=asked.seed,
+        aws_port=asked.aws_port,
+        kube_port=asked.kube_port,
     )
 
 

@@ -18,6 +18,7 @@ class Options:
     """What the command line says."""
 
     var: Path
+    may_have_sandbox: bool
     seed: int
     aws_port: int
     kube_port: int
@@ -41,6 +42,8 @@ def make_plan(settings: Settings, options: Options) -> Plan:
     if settings.database_kind == "real" and has_url:
         return _plan(settings, {}, None, "a database is configured")
     own = {"database_url": f"sqlite:///{options.var / OWN_DATABASE}"}
+    if not options.may_have_sandbox:
+        return _plan(settings, {} if has_url else own, None, "none is wanted")
     if settings.database_kind == "real" and _knows_clusters(settings, options.var / OWN_DATABASE):
         return _plan(settings, own, None, "a cluster of yours is registered")
     changes = {"database_kind": "sandbox"}

@@ -1,5 +1,6 @@
 """When there is a sandbox and when not, and what its parts are told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ AT = datetime(2027, 1, 15, tzinfo=UTC)
 
 @pytest.fixture
 def options(tmp_path):
-    return Options(var=tmp_path, seed=1, aws_port=1, kube_port=2)
+    return Options(var=tmp_path, may_have_sandbox=True, seed=1, aws_port=1, kube_port=2)
 
 
 def settings(**given):
@@ -68,6 +69,14 @@ def test_a_registered_cluster_means_no_sandbox(options):
 
     assert plan.connection_file is None
     assert plan.changes == {"DATABASE_URL": f"sqlite:///{options.var / 'cloudoptim.sqlite3'}"}
+
+
+def test_who_wants_no_sandbox_has_a_real_database_of_the_same_folder(options):
+    plan = make_plan(settings(), replace(options, may_have_sandbox=False))
+
+    assert plan.connection_file is None
+    assert plan.changes == {"DATABASE_URL": f"sqlite:///{options.var / 'cloudoptim.sqlite3'}"}
+    assert plan.settings.database_kind == "real"
 
 
 def test_an_own_database_without_any_cluster_does_not_count(options):
