@@ -272,6 +272,53 @@ def test_a_move_that_sends_more_of_other_traffic_across_zones_is_not_made():
     assert response.recommendations == ()
 
 
+def test_what_begins_to_change_zones_is_subtracted():
+    """100 GB come to rest and 40 GB begin to change zones: 60 x 0.608333 = 36.50."""
+    db = app("db", "ab", workload={"owner": ("Operator", "x")})
+    traffic = [talk("web-0", "db-1", 100), talk("web-0", "db-0", 40)]
+
+    response = plan(*app("web", "a"), *db, traffic=traffic)
+
+    assert moves(response) == {"web": "b"}
+    assert cents(response.estimated_savings) == Decimal("36.50")
+    assert response.evidence["cross_zone_bytes_per_day_after"] == 40 * GB
+
+
+@pytest.mark.parametrize(
+    ("web", "db", "mover"),
+    [
+        ("Deployment", "StatefulSet", {"web": "b"}),
+        ("StatefulSet", "Deployment", {"db": "a"}),
+    ],
+)
+def test_of_two_moves_that_save_the_same_the_one_without_data_is_made(web, db, mover):
+    objects = (*app("web", "a", kind=web), *app("db", "b", kind=db))
+
+    assert moves(plan(*objects, traffic=[talk("web-0", "db-0", 100)])) == mover
+
+
+def test_pods_that_ended_or_are_going_hold_no_zone():
+    web = app("web", "ac")
+    ended = msgspec.structs.replace(
+        web[2], status=msgspec.structs.replace(web[2].status, phase="Succeeded")
+    )
+    going = a_pod(
+        "web-2",
+        on="node-b",
+        metadata={
+            "deletionTimestamp": "2026-08-03T11:00:00Z",
+            "ownerReferences": [
+                msgspec.to_builtins(one) for one in web[1].metadata.owner_references
+            ],
+        },
+    )
+
+    db = app("db", "bb", workload={"owner": ("Operator", "x")})
+    response = plan(*web[:2], ended, going, *db, traffic=[talk("web-0", "db-0", 100)])
+
+    assert moves(response) == {"web": "b"}
+
+
 def test_capacity_is_shared_by_all_that_come():
     """Zone b has room for one more pod: of two that want to come, the one that saves more does."""
     traffic = [talk("web-0", "db-0", 50), talk("api-0", "db-0", 100)]
@@ -418,15 +465,27 @@ def test_a_service_with_enough_endpoints_in_every_zone_of_its_clients_routes_wit
     assert response.skipped == ()
 
 
-def test_newer_nodes_know_the_newer_word():
-    new = {"nodeInfo": {"kubeletVersion": "v1.34.2-eks-1234"}}
+@pytest.mark.parametrize(
+    ("version", "word"),
+    [
+        ("v1.34.2-eks-1234", "PreferSameZone"),
+        ("v1.33.9", "PreferClose"),
+        ("v2.0.0", "PreferSameZone"),
+        ("v1.x", "PreferClose"),
+        ("vx.34", "PreferClose"),
+        ("v2", "PreferClose"),
+        ("", "PreferClose"),
+    ],
+)
+def test_newer_nodes_know_the_newer_word(version, word):
+    status = {"nodeInfo": {"kubeletVersion": version}}
     nodes = tuple(
-        a_node(f"node-{zone}", zone=f"us-east-1{zone}", cpu=16, status=new) for zone in ZONES
+        a_node(f"node-{zone}", zone=f"us-east-1{zone}", cpu=16, status=status) for zone in ZONES
     )
 
     response = plan(*ROUTED, a_service(), nodes=nodes, traffic=CROSSING)
 
-    assert response.recommendations[0].recommended == {"spec.trafficDistribution": "PreferSameZone"}
+    assert response.recommendations[0].recommended == {"spec.trafficDistribution": word}
 
 
 @pytest.mark.parametrize(

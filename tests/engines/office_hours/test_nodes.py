@@ -150,10 +150,14 @@ def test_a_node_stays_for_good_reasons_only(objects, reason):
     assert removed(response) == ([] if reason else ["node-a"])
 
 
-def test_an_instance_that_aws_runs_is_left_to_it():
-    managed = an_instance(instance_id_for("node-a"), Operator={"Managed": True})
+@pytest.mark.parametrize(("is_managed", "gone"), [(True, []), (False, ["node-a"])])
+def test_an_instance_that_aws_runs_is_left_to_it(is_managed, gone):
+    instance = an_instance(instance_id_for("node-a"), Operator={"Managed": is_managed})
 
-    assert kept(asleep(instances=(managed,))) == {"node-a": "managed_by_aws"}
+    response = asleep(instances=(instance,))
+
+    assert removed(response) == gone
+    assert list(kept(response).values()) == (["managed_by_aws"] if is_managed else [])
 
 
 def test_nodes_may_be_left_alone_altogether():
