@@ -1,8 +1,9 @@
 """Seeded clusters for the packing benches: mixed nodes, DaemonSets, and some of everything.
 
-About thirty pods a node ask for 60 % of it on average, unevenly: some nodes are full, some nearly
-empty. Of the workloads a seventh spread over zones, a tenth keep their pods on different nodes, a
-tenth are held to one zone, a fifth have a disruption budget, and a few hold their nodes for good.
+About thirty pods a node ask for some 70 % of it on average, unevenly: some nodes are full, some
+nearly empty. Of the workloads a seventh spread over zones, a tenth keep their pods on different
+nodes, a tenth are held to one zone, a fifth have a disruption budget, and a few hold their nodes
+for good.
 """
 
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def packing_request(state: ClusterState, **requirements: Any) -> DecisionRequest
     )
 
 
-def packing_state(nodes: int, seed: int, fullness: float = 0.6) -> ClusterState:
+def packing_state(nodes: int, seed: int, fullness: float = 0.75) -> ClusterState:
     """A cluster of so many nodes whose pods ask for about ``fullness`` of them on average."""
     return compile_state(_Maker(nodes, seed, fullness).document(nodes * PODS_PER_NODE))
 

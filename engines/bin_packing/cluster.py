@@ -11,13 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
-from engines.bin_packing.kernels import Flags, Rows, matches, place_in_order
+from engines.bin_packing.kernels import Flags, Rows, matches
 from engines.bin_packing.offers import Launch, with_new_nodes
+from engines.bin_packing.plain import place_plain
 from engines.bin_packing.problem import (
     Limit,
     Packing,
     PackingProblem,
-    largest_first,
     scarcity,
 )
 from engines.bin_packing.situation import Situation
@@ -297,16 +297,9 @@ class ClusterPacker:
             placed = particular[target[particular] >= 0]
             np.subtract.at(room, target[placed], problem.requests[movers[placed]])
         plain = np.flatnonzero(~self._cluster.is_particular[movers])
-        requests = problem.requests[movers[plain]]
-        weights = scarcity(problem.requests[movers], np.where(kept[:, None], problem.room, 0))
-        target[plain] = place_in_order(
-            largest_first(requests, weights),
-            requests,
-            problem.kind[movers[plain]],
-            problem.allowed & kept,
-            room,
-            weights,
-        )
+        whole_room = np.where(kept[:, None], problem.room, 0)
+        weights = scarcity(problem.requests[movers], whole_room)
+        target[plain] = place_plain(problem, movers[plain], kept, room, weights)
         return Packing(kept, movers, target, room)
 
     def occupancy_without(self, kept: Flags) -> Occupancy:
