@@ -41,18 +41,24 @@ def make_plan(settings: Settings, options: Options) -> Plan:
     has_url = bool(settings.database_url or settings.db_host)
     if settings.database_kind == "real" and has_url:
         return _plan(settings, {}, None, "a database is configured")
-    own = {"database_url": f"sqlite:///{options.var / OWN_DATABASE}"}
+    keys = _key_file(settings, options)
+    own = keys | {"database_url": f"sqlite:///{options.var / OWN_DATABASE}"}
     if not options.may_have_sandbox:
         return _plan(settings, {} if has_url else own, None, "none is wanted")
     if settings.database_kind == "real" and _knows_clusters(settings, options.var / OWN_DATABASE):
         return _plan(settings, own, None, "a cluster of yours is registered")
-    changes = {"database_kind": "sandbox"}
+    changes = keys | {"database_kind": "sandbox"}
     if not has_url:
         changes["database_url"] = f"sqlite:///{options.var / SANDBOX_DATABASE}"
-    if not settings.encryption_key and not settings.encryption_key_file:
-        changes["encryption_key_file"] = str(options.var / "secret.key")
     connection_file = options.var / CONNECTION_FILE
     return _plan(settings, changes, connection_file, "no cluster of yours is registered")
+
+
+def _key_file(settings: Settings, options: Options) -> dict[str, str]:
+    """The file of the secrets' keys lies beside the databases, unless it is configured."""
+    if settings.encryption_key or settings.encryption_key_file:
+        return {}
+    return {"encryption_key_file": str(options.var / "secret.key")}
 
 
 def _plan(

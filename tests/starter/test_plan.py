@@ -68,14 +68,20 @@ def test_a_registered_cluster_means_no_sandbox(options):
     plan = make_plan(settings(), options)
 
     assert plan.connection_file is None
-    assert plan.changes == {"DATABASE_URL": f"sqlite:///{options.var / 'cloudoptim.sqlite3'}"}
+    assert plan.changes == {
+        "DATABASE_URL": f"sqlite:///{options.var / 'cloudoptim.sqlite3'}",
+        "ENCRYPTION_KEY_FILE": str(options.var / "secret.key"),
+    }
 
 
 def test_who_wants_no_sandbox_has_a_real_database_of_the_same_folder(options):
     plan = make_plan(settings(), replace(options, may_have_sandbox=False))
 
     assert plan.connection_file is None
-    assert plan.changes == {"DATABASE_URL": f"sqlite:///{options.var / 'cloudoptim.sqlite3'}"}
+    assert plan.changes == {
+        "DATABASE_URL": f"sqlite:///{options.var / 'cloudoptim.sqlite3'}",
+        "ENCRYPTION_KEY_FILE": str(options.var / "secret.key"),
+    }
     assert plan.settings.database_kind == "real"
 
 
