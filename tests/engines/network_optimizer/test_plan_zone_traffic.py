@@ -90,6 +90,8 @@ def test_a_workload_moves_to_the_zone_of_the_one_that_it_talks_to():
     response = plan(*app("web", "a"), *app("db", "bb"), traffic=[talk("web-0", "db-0", 100)])
 
     assert moves(response) == {"web": "b"}
+    assert response.recommendations[0].recommended["near"] == "StatefulSet/shop/db"
+    assert response.recommendations[0].current == {"pods_by_zone": {"us-east-1a": 1}}
     assert cents(response.estimated_savings) == Decimal("60.83")
     assert cents(response.evidence["cross_zone_usd_month"]) == Decimal("60.83")
     assert response.evidence["cross_zone_bytes_per_day_after"] == 0
@@ -282,6 +284,7 @@ def test_what_begins_to_change_zones_is_subtracted():
     assert moves(response) == {"web": "b"}
     assert cents(response.estimated_savings) == Decimal("36.50")
     assert response.evidence["cross_zone_bytes_per_day_after"] == 40 * GB
+    assert cents(response.evidence["cross_zone_usd_month_after"]) == Decimal("24.33")
 
 
 @pytest.mark.parametrize(

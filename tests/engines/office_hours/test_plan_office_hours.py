@@ -555,6 +555,29 @@ def test_sleep_saves_the_pods_part_of_their_node_for_the_hours_asleep():
     assert environment["savings_usd_month"] == Decimal("47.8125")
 
 
+def test_only_the_replicas_that_go_are_saved_and_their_node_is_not_empty():
+    """A Deployment of three goes to one: 2 x 0.03125 x 510 = 31.875."""
+    owner = {"controller": True, "apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    owned = {"ownerReferences": [owner | {"uid": uid_of_workload("Deployment", "web")}]}
+    pods = [a_pod(f"w-{n}", namespace="dev", on="node-a", metadata=owned) for n in range(3)]
+    schedule = SCHEDULE | {"scale_down_replicas": 1, "scale_down_instance_count": 0}
+    prices = (an_on_demand_price(),)
+
+    awake = plan(web(), a_node(), *pods, on_demand=prices, schedules=[schedule])
+    asleep = plan(
+        web(1),
+        a_node(),
+        pods[0],
+        on_demand=prices,
+        schedules=[schedule],
+        saved_replicas=[saved(3, slept_to=1)],
+    )
+
+    assert awake.estimated_savings == Decimal("31.875")
+    assert awake.evidence["nodes"]["emptied"] == []
+    assert asleep.evidence["environments"][0]["savings_usd_month"] == Decimal("31.875")
+
+
 def test_the_environment_tells_its_savings_while_it_is_awake():
     """The 730 h from Monday noon on end on Wednesday 2 September at 22:00: 6 h of Monday and 22
     weekdays of 10 h are 226; 504 are asleep, x 0.09375 = 47.25."""
