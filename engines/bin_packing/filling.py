@@ -10,7 +10,7 @@ from numba import njit
 
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
 
-SIZE_AGAINST_BALANCE = 0.5
+SIZE_AGAINST_BALANCE = 0.4
 """How much the size of a class counts beside the balance that it leaves (found by trial)."""
 
 
@@ -46,9 +46,13 @@ def _fill(
     nodes = np.empty(left.sum(), np.int64)
     taken = np.empty(left.sum(), np.int64)
     count = 0
+    slack = _slack(wanted, room, turn)
     for node in turn:
+        spare = slack * room[node]
         while True:
-            best = _best_class(sizes, left, room[node], wanted, open_to[:, node][kinds])
+            best = _best_class(
+                sizes, left, room[node] - spare, room[node], wanted, open_to[:, node][kinds]
+            )
             if best < 0:
                 break
             left[best] -= 1
@@ -60,15 +64,29 @@ def _fill(
 
 
 @njit(nogil=True)
-def _best_class(sizes: Amounts, left: Rows, room: Amounts, wanted: Weights, is_open: Flags) -> int:
-    """The class that fits, is large, and leaves CPU and memory in the mixture still wanted."""
+def _slack(wanted: Weights, room: Amounts, turn: Rows) -> Weights:
+    """The part of each resource that will be left over, as the scarcest one runs out first."""
+    total = np.zeros(len(wanted))
+    for node in turn:
+        total += room[node]
+    share = wanted / np.maximum(total, 1.0)
+    return 1.0 - share / max(share[0], share[1], 1e-12)
+
+
+@njit(nogil=True)
+def _best_class(
+    sizes: Amounts, left: Rows, planned: Weights, room: Amounts, wanted: Weights, is_open: Flags
+) -> int:
+    """The class that fits, is large, and leaves the planned CPU and memory in the mixture that is
+    still wanted."""
     best, best_score = -1, -np.inf
     for kind in range(len(left)):
         if left[kind] > 0 and is_open[kind] and _fits(sizes[kind], room):
             cpu, memory = sizes[kind, 0], sizes[kind, 1]
             size = cpu / max(wanted[0], 1.0) + memory / max(wanted[1], 1.0)
-            rest = (room[0] - cpu) / max(wanted[0], 1.0) - (room[1] - memory) / max(wanted[1], 1.0)
-            score = SIZE_AGAINST_BALANCE * size - abs(rest)
+            rest_cpu = (planned[0] - cpu) / max(wanted[0], 1.0)
+            rest_memory = (planned[1] - memory) / max(wanted[1], 1.0)
+            score = SIZE_AGAINST_BALANCE * size - abs(rest_cpu - rest_memory)
             if score > best_score:
                 best, best_score = kind, score
     return best
