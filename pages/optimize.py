@@ -10,9 +10,10 @@ from ui.session import require
 user = require("viewer")
 
 show_heading("Optimize", "A dry run decides and judges; nothing is changed anywhere", level="title")
-cluster = choose_cluster(user, load_named())
+named = load_named()
+cluster = choose_cluster(user, named)
 if cluster is not None:
-    engine = choose_engine()
+    engine = choose_engine(named)
     ask(engine, cluster, user)
     shown = None if engine == COMBINED else load_named()
     if shown is not None and shown.summary.cluster_id == cluster.id:

@@ -42,15 +42,11 @@ from services.metrics import (
 
 
 class Engine(NamedTuple):
-    """A decision engine as the product calls it.
-
-    ``purpose`` is why its plans are made: some purposes open a recorded safety exception.
-    """
+    """A decision engine as the product calls it."""
 
     name: str
     parameters: type[msgspec.Struct]
     decide: Callable[[DecisionRequest], DecisionResponse]
-    purpose: PlanPurpose = PlanPurpose.CHANGE
 
 
 ENGINES: Mapping[DecisionType, Engine] = {
@@ -73,7 +69,6 @@ ENGINES: Mapping[DecisionType, Engine] = {
         name=office_hours.NAME,
         parameters=office_hours.PARAMETERS,
         decide=office_hours.plan_office_hours,
-        purpose=PlanPurpose.SCHEDULED_SLEEP,
     ),
     DecisionType.GHOST_PROBE: Engine(
         name=ghost_probe.NAME,
@@ -122,7 +117,7 @@ def decide(request: DecisionRequest) -> DecisionResponse:
     with DECISION_SECONDS.labels(request.decision_type).time():
         response = engine.decide(request)
         if response.status is DecisionStatus.OK:
-            response = _judged(request, engine, response, limits)
+            response = _judged(request, response, limits)
     DECISIONS.labels(request.decision_type, response.status).inc()
     return response
 
@@ -143,7 +138,7 @@ def limits_of(request: DecisionRequest) -> SafetyLimits:
 
 
 def _judged(
-    request: DecisionRequest, engine: Engine, response: DecisionResponse, limits: SafetyLimits
+    request: DecisionRequest, response: DecisionResponse, limits: SafetyLimits
 ) -> DecisionResponse:
     """The answer with its verdict; an alternative is only sought for a plan that fails."""
     judgement = judge_or_replace(
@@ -152,7 +147,7 @@ def _judged(
         limits,
         pool_scores(request.current_state, request.now),
         lambda: _choices(request),
-        _circumstances(request, engine),
+        _circumstances(request, response),
     )
     _count(judgement.verdict)
     return msgspec.structs.replace(
@@ -174,10 +169,17 @@ def _choices(request: DecisionRequest) -> Choices | None:
     return spot_optimizer.choices_for(msgspec.structs.replace(request, requirements=region))
 
 
-def _circumstances(request: DecisionRequest, engine: Engine) -> Circumstances:
-    """Why the plan is made; nodes under notice are no capacity for the judge either."""
-    under_notice = request.requirements.get("nodes_under_notice", ())
-    return Circumstances(purpose=engine.purpose, nodes_under_notice=frozenset(under_notice))
+def _circumstances(request: DecisionRequest, response: DecisionResponse) -> Circumstances:
+    """Why the plan is made; nodes under notice are no capacity for the judge either.
+
+    Only office hours open an exception, and say themselves whether they take nodes away or bring
+    some back: waking must satisfy all layers.
+    """
+    under_notice = frozenset(request.requirements.get("nodes_under_notice", ()))
+    purpose = PlanPurpose.CHANGE
+    if response.decision_type is DecisionType.SCHEDULE:
+        purpose = PlanPurpose(response.evidence["purpose"])
+    return Circumstances(purpose=purpose, nodes_under_notice=under_notice)
 
 
 def _count(verdict: SafetyVerdict) -> None:

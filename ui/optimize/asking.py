@@ -10,6 +10,7 @@ from engines.contracts.results import DecisionType
 from services.access import Actor
 from services.errors import CloudOptimError
 from services.workflows.browse_clusters import Cluster
+from services.workflows.browse_decisions import LoggedDecision
 from services.workflows.decide import ENGINES
 from services.workflows.recommend import Question, recommend
 from ui import session
@@ -22,13 +23,16 @@ from ui.optimize.spot_form import ask_spot
 COMBINED = "combined"
 
 
-def choose_engine() -> str:
-    """The decision type that is asked for, or the combined plan of all engines."""
+def choose_engine(shown: LoggedDecision | None) -> str:
+    """The decision type that is asked for, or the combined plan of all engines.
+
+    At first that of the decision shown: a link to a decision opens its engine.
+    """
     return str(
         st.segmented_control(
             "Engine",
             [*ENGINES, COMBINED],
-            default=DecisionType.SPOT_OPTIMIZE,
+            default=DecisionType.SPOT_OPTIMIZE if shown is None else shown.summary.decision_type,
             required=True,
             format_func=_engine_name,
             key="optimize_engine",
