@@ -6,27 +6,25 @@ whose price is known; how many have none is a metric of its own.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
 from db.measurement_records import MetricLine, MetricType, NodeRecord, NodeStatus
-from db.records import Cluster, SeriesFilter
-from db.repositories import clusters, instance_types, metrics_summary, nodes, on_demand, spot_prices
-from db.session import Database, Reader
+from db.records import Cluster
+from db.repositories import clusters, metrics_summary, nodes
+from db.session import Database
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.kubernetes import NodeMetrics
-from engines.contracts.pricing import CapacityType, OperatingSystem, to_micro_usd, to_usd
+from engines.contracts.pricing import CapacityType, to_micro_usd, to_usd
 from engines.contracts.quantities import cpu_millicores, whole_units
 from engines.contracts.snapshot import ClusterSnapshot, NodeTable
-from engines.contracts.state import ClusterState, compile_state
+from engines.contracts.state import ClusterState
 from engines.cost import UNKNOWN_COST, node_cost_per_hour
 from services.metrics import CLUSTER_BASELINE, CLUSTER_COST, CLUSTER_NODES, CLUSTER_STATE_TIME
 from services.workflows.first_data import missing_prices
-from services.workflows.market_data import bundled_beside
-from services.workflows.open_cluster import load_latest_document
+from services.workflows.priced_state import load_priced_state
 
 __all__ = ["MetricLine", "MetricType", "load_metrics", "missing_for_summary", "summarise_metrics"]
 
@@ -48,7 +46,7 @@ def summarise_metrics(database: Database, cluster_id: str, *, at: datetime) -> V
     """Store the values of this minute and the nodes seen; the values."""
     with database.reader() as reader:
         cluster = clusters.get(reader, cluster_id)
-        state = _priced(reader, cluster, at)
+        state = load_priced_state(reader, cluster, at)
     values = metrics_of(state, cluster, at)
     seen = tuple(_node(state.cluster.nodes, row, at) for row in range(len(state.cluster.nodes)))
     with database.transaction() as tx:
@@ -99,23 +97,6 @@ def metrics_of(state: ClusterState, cluster: Cluster, at: datetime) -> Values:
         )
         values[MetricType.COST_BASELINE] = to_micro_usd(per_hour)
     return values
-
-
-def _priced(reader: Reader, cluster: Cluster, at: datetime) -> ClusterState:
-    """The latest state with the prices in force; history is not needed for a moment's cost."""
-    state = compile_state(load_latest_document(reader, cluster))
-    if cluster.region is None:
-        return state
-    wanted = SeriesFilter(regions=(cluster.region,), products=None)
-    systems = tuple(OperatingSystem)
-    prices = on_demand.load(reader, at=at, regions=(cluster.region,), operating_system=None)
-    types = instance_types.load(reader)
-    bundled = bundled_beside({cluster.region}, systems, prices, types)
-    return replace(
-        state,
-        spot_prices=spot_prices.load_latest(reader, wanted, at=at),
-        on_demand=(*prices, *bundled.on_demand),
-    )
 
 
 def _costs(state: ClusterState, at: datetime) -> dict[MetricType, int]:
