@@ -19,8 +19,8 @@ from engines.bin_packing.problem import (
 )
 from engines.bin_packing.relaxation import Choice
 
-MOST_TRIALS = 4_000
-"""Moves that are tried on one packing."""
+MOST_TRIALS, MOST_TRIALS_SMALL, SMALL_CLUSTER = 4_000, 15_000, 150
+"""Moves that are tried on one packing: more in a small cluster, where one node weighs more."""
 
 NEAR_NODES = 40
 """So many nodes on either side of break-even take part in exchanges."""
@@ -47,13 +47,14 @@ class Polish:
         """The packing after every gain that was found, each found on top of the one before."""
         if not packing.is_complete:
             return packing
+        most = MOST_TRIALS_SMALL if len(self._problem.cost) <= SMALL_CLUSTER else MOST_TRIALS
         trials = 0
         is_settled = False
         while not is_settled:
             is_settled = True
             for leavers, comers in self._moves(packing):
                 trials += 1
-                if trials > MOST_TRIALS:
+                if trials > most:
                     return packing
                 better = self._moved(packing, leavers, comers)
                 if better is not None:

@@ -2,7 +2,8 @@
 
 A small linear program over offers, not instances: keep or exchange each node, buy any number of
 each offer, hold what the pods ask for in total. The offers that it buys, and those that come
-nearest to being bought, get as many rows in the search as it buys and some to spare.
+nearest to being bought, get as many rows in the search as it buys and some to spare. (Where it buys
+none, keeping a fraction of a large node was cheapest; whole nodes may still be worth exchanging.)
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ MOST_LAUNCHES = 3_000
 NEAR_MISSES = 8
 """Offers beside the bought ones that get a few rows, nearest to being bought first."""
 
-SPARE_SHARE, SPARE_ROWS = 0.1, 2
+SPARE_SHARE, SPARE_ROWS, NEAR_MISS_ROWS = 0.1, 2, 3
 
 
 def shortlist(
@@ -71,10 +72,8 @@ def _counts(offers: Sequence[Offer], bought: Amounts, distance: Amounts) -> dict
         for offer, share in zip(offers, bought.tolist(), strict=True)
         if share > 1e-6
     }
-    if not counts:
-        return {}
     for at in np.argsort(distance, kind="stable")[: NEAR_MISSES + len(counts)].tolist():
-        counts.setdefault(offers[at], SPARE_ROWS)
+        counts.setdefault(offers[at], NEAR_MISS_ROWS)
     shrink = min(1.0, MOST_LAUNCHES / sum(counts.values()))
     return {offer: max(1, int(count * shrink)) for offer, count in counts.items()}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engines.bin_packing import recommend_packing
 from engines.contracts.requests import parse_request
 from engines.ghost_probe import find_ghosts
 from engines.network_optimizer import plan_zone_traffic
@@ -19,6 +20,7 @@ from engines.volume_cleanup import find_zombie_volumes
 
 HERE = Path(__file__).parent
 ENGINES = {
+    "bin_packing": recommend_packing,
     "ghost_probe": find_ghosts,
     "network_optimizer": plan_zone_traffic,
     "office_hours": plan_office_hours,
