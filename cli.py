@@ -13,6 +13,7 @@ from commands.customers import customers
 from commands.database import database
 from commands.decide import analyze_command, decide_command, decision, decisions, schema_command
 from commands.health import health
+from commands.office_hours import office_hours
 from commands.output import run
 from commands.scheduler import jobs, scheduler
 from commands.snapshot import snapshot_command
@@ -39,6 +40,7 @@ app.add_typer(customers, name="customer")
 app.command("snapshot", epilog="Example: python cli.py snapshot prod -o prod.json.gz")(
     snapshot_command
 )
+app.add_typer(office_hours, name="office-hours")
 app.add_typer(decisions, name="decisions")
 app.add_typer(decision, name="decision")
 app.add_typer(market.prices, name="prices")

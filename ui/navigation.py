@@ -43,6 +43,18 @@ SECTIONS = {
             icon="bolt",
             about="Dry-run the Spot optimizer and read its plan, evidence and safety verdict.",
         ),
+        Screen(
+            name="waste",
+            title="Waste",
+            icon="delete_sweep",
+            about="Instances without a node and volumes that nothing uses, with the evidence.",
+        ),
+        Screen(
+            name="office_hours",
+            title="Office hours",
+            icon="bedtime",
+            about="When environments sleep, on a week's calendar, and what that saves.",
+        ),
     ),
     "Market": (
         Screen(

@@ -21,6 +21,8 @@ TITLES = {
     "": "Overview",
     "clusters": "Clusters",
     "optimize": "Optimize",
+    "waste": "Waste",
+    "office_hours": "Office hours",
     "pricing": "Pricing",
     "decision_stream": "Decision stream",
     "safety": "Safety",

@@ -65,6 +65,18 @@ class Bar:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HourBlock:
+    """A stretch of one day, in hours of the clock on the wall (0 to 24)."""
+
+    day: str
+    start_hour: float
+    end_hour: float
+    name: str
+    color: str
+    hover: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cells:
     """A heatmap: a value (NaN: none), a text and a hover for each cell, and the colour scale."""
 
@@ -306,6 +318,35 @@ def marker_chart(markers: Sequence[Marker], *, zone: ZoneInfo, value_title: str)
     figure.update_yaxes(title=value_title, rangemode="tozero", tickformat="$,.0f")
     figure.update_layout(showlegend=True)
     _widen_times(figure, [one.when.astimezone(zone).replace(tzinfo=None) for one in markers])
+    return figure
+
+
+def hour_blocks(blocks: Sequence[HourBlock]) -> "Figure":
+    """Days from top to bottom, hours from left to right; blocks of one name have one colour."""
+    days = list(dict.fromkeys(one.day for one in blocks))
+    figure = _figure(34 * len(days) + 70)
+    for name in dict.fromkeys(one.name for one in blocks):
+        mine = [one for one in blocks if one.name == name]
+        figure.add_bar(
+            y=[one.day for one in mine],
+            base=[one.start_hour for one in mine],
+            x=[one.end_hour - one.start_hour for one in mine],
+            name=name,
+            orientation="h",
+            marker={"color": mine[0].color, "cornerradius": 3},
+            text=[one.name if one.end_hour - one.start_hour >= 2 else "" for one in mine],
+            textposition="inside",
+            insidetextanchor="middle",
+            textfont={"color": "#ffffff"},
+            customdata=[one.hover for one in mine],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+        )
+    hours = list(range(0, 25, 3))
+    labels = [f"{hour:02d}:00" for hour in hours]
+    figure.update_xaxes(range=[0, 24], tickvals=hours, ticktext=labels)
+    figure.update_yaxes(categoryorder="array", categoryarray=days, autorange="reversed")
+    figure.update_yaxes(ticksuffix="  ", showgrid=False)
+    figure.update_layout(barmode="overlay", bargap=0.2)
     return figure
 
 

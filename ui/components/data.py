@@ -19,10 +19,12 @@ from services.workflows import (
     browse_customers,
     browse_decisions,
     browse_market,
+    browse_office_hours,
     browse_overview,
     browse_safety,
     browse_system,
     browse_trend,
+    browse_waste,
     job_control,
     market_coverage,
     recommend,
@@ -181,3 +183,7 @@ combined_plan = cached(
 trend = cached(browse_trend.load_trend, DataKind.METRICS)
 cost_now = cached(browse_trend.load_cost_now, DataKind.METRICS)
 jobs = cached(job_control.list_jobs, DataKind.JOBS, DataKind.CLUSTERS)
+waste = cached(browse_waste.load_waste, DataKind.DECISIONS, DataKind.CLUSTERS)
+office_hours = cached(browse_office_hours.load_schedules, DataKind.CLUSTERS)
+office_hours_decision = cached(browse_office_hours.load_hours_decision, DataKind.DECISIONS)
+labelled_namespaces = cached(browse_office_hours.load_namespaces)
