@@ -72,7 +72,8 @@ def cheapest_nodes(requests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     are bought for the others get nodes of their own, which the others fill up."""
     total = requests.sum(axis=0)
     bought_types = TYPES[_amounts(requests) > 1e-6, :3]
-    giants = requests[~(requests[:, None, :] <= bought_types[None]).all(axis=2).any(axis=1)]
+    fits = np.less_equal(requests[:, None, :], bought_types[None]).all(axis=2)
+    giants = requests[~fits.any(axis=1)]
     first = _nodes_for(giants) if len(giants) else np.zeros(0, np.int64)
     rest = np.maximum(total - TYPES[first, :3].sum(axis=0), 0)
     kinds = np.concatenate((first, _in_turn(_amounts(rest[None, :]))))

@@ -70,7 +70,8 @@ def _slack(wanted: Weights, room: Amounts, turn: Rows) -> Weights:
     for node in turn:
         total += room[node]
     share = wanted / np.maximum(total, 1.0)
-    return 1.0 - share / max(share[0], share[1], 1e-12)
+    slack: Weights = 1.0 - share / max(share[0], share[1], 1e-12)
+    return slack
 
 
 @njit(nogil=True)
