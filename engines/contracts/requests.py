@@ -9,7 +9,12 @@ import msgspec
 from engines.contracts.decoding import DECODING_ERRORS, JsonFailure, explain, without_nulls
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.json_values import Time, refuse_absurd_time
-from engines.contracts.results import DecisionType
+from engines.contracts.results import (
+    DecisionResponse,
+    DecisionStatus,
+    DecisionType,
+    EngineIdentity,
+)
 from engines.contracts.state import (
     ClusterState,
     CurrentState,
@@ -127,6 +132,21 @@ def input_digest(request: DecisionRequest) -> str:
         "constraints": request.constraints,
     }
     return digest(_encode(question))
+
+
+def refused(
+    request: DecisionRequest, engine: EngineIdentity, reason: str, message: str
+) -> DecisionResponse:
+    """The answer of an engine that will not judge at all: a code, and its sentence."""
+    return DecisionResponse(
+        request_id=request.request_id,
+        decision_type=request.decision_type,
+        engine=engine,
+        input_digest=input_digest(request),
+        status=DecisionStatus.REFUSED,
+        reason=reason,
+        message=message,
+    )
 
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode

@@ -8,7 +8,7 @@ from decimal import Decimal
 from engines.contracts.aws import Instance
 from engines.contracts.plan import PlanStep, TerminateInstance, Verify
 from engines.contracts.pricing import HOURS_PER_MONTH, to_usd
-from engines.contracts.requests import DecisionRequest, convert_part, input_digest
+from engines.contracts.requests import DecisionRequest, convert_part, input_digest, refused
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -59,14 +59,8 @@ def find_ghosts(request: DecisionRequest) -> DecisionResponse:
 
 
 def _refused(request: DecisionRequest, refusal: Refusal) -> DecisionResponse:
-    return DecisionResponse(
-        request_id=request.request_id,
-        decision_type=DecisionType.GHOST_PROBE,
-        engine=EngineIdentity(name=NAME, version=VERSION),
-        input_digest=input_digest(request),
-        status=DecisionStatus.REFUSED,
-        reason=refusal.reason,
-        message=refusal.message,
+    return refused(
+        request, EngineIdentity(name=NAME, version=VERSION), refusal.reason, refusal.message
     )
 
 

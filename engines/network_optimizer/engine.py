@@ -1,10 +1,8 @@
 """From a request to an answer: routes, moves, and a reason for each pair that is left."""
 
-from engines.contracts.requests import DecisionRequest, convert_part, input_digest
+from engines.contracts.requests import DecisionRequest, convert_part, refused
 from engines.contracts.results import (
     DecisionResponse,
-    DecisionStatus,
-    DecisionType,
     EngineIdentity,
 )
 from engines.contracts.verdict import SafetyLimits
@@ -52,12 +50,4 @@ def plan_zone_traffic(request: DecisionRequest) -> DecisionResponse:
 
 
 def _refused(request: DecisionRequest, reason: RefusalReason, message: str) -> DecisionResponse:
-    return DecisionResponse(
-        request_id=request.request_id,
-        decision_type=DecisionType.NETWORK_OPTIMIZE,
-        engine=EngineIdentity(name=NAME, version=VERSION),
-        input_digest=input_digest(request),
-        status=DecisionStatus.REFUSED,
-        reason=reason,
-        message=message,
-    )
+    return refused(request, EngineIdentity(name=NAME, version=VERSION), reason, message)

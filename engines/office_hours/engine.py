@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from engines.contracts.requests import DecisionRequest, convert_part, input_digest
+from engines.contracts.requests import DecisionRequest, convert_part, refused
 from engines.contracts.results import (
     DecisionResponse,
-    DecisionStatus,
-    DecisionType,
     EngineIdentity,
 )
 from engines.contracts.snapshot import ClusterSnapshot, WorkloadKey
@@ -74,15 +72,7 @@ def plan_office_hours(request: DecisionRequest) -> DecisionResponse:
 
 
 def _refused(request: DecisionRequest, reason: RefusalReason, message: str) -> DecisionResponse:
-    return DecisionResponse(
-        request_id=request.request_id,
-        decision_type=DecisionType.SCHEDULE,
-        engine=EngineIdentity(name=NAME, version=VERSION),
-        input_digest=input_digest(request),
-        status=DecisionStatus.REFUSED,
-        reason=reason,
-        message=message,
-    )
+    return refused(request, EngineIdentity(name=NAME, version=VERSION), reason, message)
 
 
 class _Judge:

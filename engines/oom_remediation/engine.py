@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from engines.contracts.requests import DecisionRequest, input_digest
+from engines.contracts.requests import DecisionRequest, input_digest, refused
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -58,12 +58,9 @@ def recommend_oom_remediation(request: DecisionRequest) -> DecisionResponse:
 
 
 def _refused(request: DecisionRequest) -> DecisionResponse:
-    return DecisionResponse(
-        request_id=request.request_id,
-        decision_type=DecisionType.OOMKILLED_REMEDIATE,
-        engine=EngineIdentity(name=NAME, version=VERSION),
-        input_digest=input_digest(request),
-        status=DecisionStatus.REFUSED,
-        reason=RefusalReason.NOTHING_TO_LOOK_AT,
-        message="neither pods nor a history of kills were given; read the cluster first",
+    return refused(
+        request,
+        EngineIdentity(name=NAME, version=VERSION),
+        RefusalReason.NOTHING_TO_LOOK_AT,
+        "neither pods nor a history of kills were given; read the cluster first",
     )

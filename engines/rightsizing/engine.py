@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engines.contracts.plan import PlanStep
-from engines.contracts.requests import DecisionRequest, input_digest
+from engines.contracts.requests import DecisionRequest, input_digest, refused
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -40,14 +40,11 @@ def recommend_rightsizing(request: DecisionRequest) -> DecisionResponse:
     parameters = read_parameters(request)
     cluster = request.current_state.cluster
     if not cluster.workloads and not len(cluster.nodes) and not len(cluster.pods):
-        return DecisionResponse(
-            request_id=request.request_id,
-            decision_type=DecisionType.RIGHTSIZE,
-            engine=EngineIdentity(name=NAME, version=VERSION),
-            input_digest=input_digest(request),
-            status=DecisionStatus.REFUSED,
-            reason=RefusalReason.NOTHING_TO_SIZE,
-            message="there are neither workloads nor nodes; read the cluster first",
+        return refused(
+            request,
+            EngineIdentity(name=NAME, version=VERSION),
+            RefusalReason.NOTHING_TO_SIZE,
+            "there are neither workloads nor nodes; read the cluster first",
         )
     return _answer(request, parameters)
 

@@ -1,7 +1,7 @@
 """From a request to an answer."""
 
 from engines.contracts.pricing import HOURS_PER_MONTH, to_usd
-from engines.contracts.requests import DecisionRequest, input_digest
+from engines.contracts.requests import DecisionRequest, input_digest, refused
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -34,14 +34,8 @@ def recommend_spot_pools(request: DecisionRequest) -> DecisionResponse:
     try:
         situation = read_situation(request, asked)
     except Refusal as refusal:
-        return DecisionResponse(
-            request_id=request.request_id,
-            decision_type=DecisionType.SPOT_OPTIMIZE,
-            engine=EngineIdentity(name=NAME, version=VERSION),
-            input_digest=input_digest(request),
-            status=DecisionStatus.REFUSED,
-            reason=refusal.reason,
-            message=refusal.message,
+        return refused(
+            request, EngineIdentity(name=NAME, version=VERSION), refusal.reason, refusal.message
         )
     return _answer(request, situation)
 

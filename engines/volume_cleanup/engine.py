@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engines.contracts.aws import Volume
 from engines.contracts.plan import DeleteVolume, PlanStep, SnapshotVolume, Verify
-from engines.contracts.requests import DecisionRequest, convert_part, input_digest
+from engines.contracts.requests import DecisionRequest, convert_part, input_digest, refused
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -48,14 +48,8 @@ def find_zombie_volumes(request: DecisionRequest) -> DecisionResponse:
 
 
 def _refused(request: DecisionRequest, refusal: Refusal) -> DecisionResponse:
-    return DecisionResponse(
-        request_id=request.request_id,
-        decision_type=DecisionType.VOLUME_CLEANUP,
-        engine=EngineIdentity(name=NAME, version=VERSION),
-        input_digest=input_digest(request),
-        status=DecisionStatus.REFUSED,
-        reason=refusal.reason,
-        message=refusal.message,
+    return refused(
+        request, EngineIdentity(name=NAME, version=VERSION), refusal.reason, refusal.message
     )
 
 

@@ -67,7 +67,10 @@ def test_health_tells_what_is_missing(terminal):
 
     assert answer.code == 0
     assert json.loads(answer.stdout)["status"] == "degraded"
-    assert "nothing is stored of spot prices; fetch or import it" in json.loads(answer.stdout)["reasons"]
+    assert (
+        "nothing is stored of spot prices; fetch or import it"
+        in json.loads(answer.stdout)["reasons"]
+    )
 
 
 def test_health_for_people_shows_the_age_of_each_source(terminal, tmp_path):
