@@ -72,7 +72,9 @@ def main() -> None:
     )
     _print_pools(recommend_spot_pools(request))
     everything = msgspec.structs.replace(request, constraints={"min_risk_score": 0.0})
-    _print_layers(choices_for(everything).problem)
+    choices = choices_for(everything)
+    assert choices is not None, "the market of the files is known"
+    _print_layers(choices.problem)
 
 
 def _market() -> ClusterState:

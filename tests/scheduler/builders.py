@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.fernet import Fernet
 
@@ -29,12 +30,12 @@ def a_job(
     *,
     scope: JobScope = JobScope.GLOBAL,
     every: timedelta = timedelta(hours=1),
-    **fields: object,
+    **fields: Any,
 ) -> JobSpec:
     """A job that is due at once, and then once an hour."""
     return JobSpec(
         name=name, does="x", scope=scope, timing=Every(interval=every), run=run, **fields
-    )  # type: ignore[arg-type]
+    )
 
 
 def an_event(work: Work, event_type: str, subject: str = "") -> None:
