@@ -31,6 +31,9 @@ NEW: Mapping[str, Any] = {
 }
 
 
+OTHER_DAYS = {False: "asleep all day", True: "awake at these hours"}
+
+
 def show_editor(cluster: Cluster, records: Sequence[ScheduleRecord], user: Actor) -> None:
     """The choice of what is edited, its form, and the button that removes it."""
     show_heading("Edit", "A schedule by environment; saving leaves a line in the audit log")
@@ -64,7 +67,12 @@ def _ask(schedule: Mapping[str, Any], key: str, *, is_new: bool) -> dict[str, An
     first, second, third = st.columns(3, gap="medium")
     with first:
         environment = st.text_input(
-            "Environment", schedule.get("environment", ""), key=f"{key}-name", disabled=not is_new
+            "Environment",
+            schedule.get("environment", ""),
+            key=f"{key}-name",
+            disabled=not is_new,
+            placeholder="dev",
+            help="As the label cloudoptim.io/environment of its namespaces says.",
         )
         timezone = _ask_zone(schedule.get("timezone", "UTC"), key)
         replicas = st.number_input(
@@ -76,20 +84,25 @@ def _ask(schedule: Mapping[str, Any], key: str, *, is_new: bool) -> dict[str, An
     with second:
         days = {
             **_without_times(weekdays),
-            **_ask_times("Weekdays", weekdays, f"{key}-weekdays"),
             **_ask_days(weekdays.get("days") or ("Mon-Fri",), key),
+            **_ask_times("Weekdays", weekdays, f"{key}-weekdays"),
         }
     with third:
         others = {
             **_without_times(weekends),
-            "enabled": st.toggle(
-                "Awake on the other days",
-                bool(weekends.get("enabled", False)),
+            "enabled": st.selectbox(
+                "Other days are",
+                (False, True),
+                index=int(bool(weekends.get("enabled", False))),
+                format_func=OTHER_DAYS.__getitem__,
                 key=f"{key}-weekends",
             ),
-            **_ask_times("Other days", weekends, f"{key}-weekends"),
+            **_ask_times("Other days", weekends, f"{key}-others", empty="as on weekdays"),
         }
+    left, right = st.columns(2, gap="medium")
+    with left:
         holidays = _ask_lines("Holidays", schedule.get("holidays", ()), f"{key}-holidays")
+    with right:
         exclusions = _ask_lines("Exclusions", schedule.get("exclusions", ()), f"{key}-exclusions")
     return {
         **schedule,
@@ -111,11 +124,17 @@ def _without_times(hours: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in hours.items() if name not in {"start", "end"}}
 
 
-def _ask_times(label: str, hours: Mapping[str, Any], key: str) -> dict[str, str]:
+def _ask_times(
+    label: str, hours: Mapping[str, Any], key: str, *, empty: str = "08:00"
+) -> dict[str, str]:
     """Start and end; what is left empty is not written, so other days take those of weekdays."""
     note = "00:00 to 24:00; an end before the start is on the next day."
-    start = st.text_input(f"{label}: from", hours.get("start") or "", key=f"{key}-start", help=note)
-    end = st.text_input(f"{label}: to", hours.get("end") or "", key=f"{key}-end", help=note)
+    start = st.text_input(
+        f"{label}: from", hours.get("start") or "", key=f"{key}-start", help=note, placeholder=empty
+    )
+    end = st.text_input(
+        f"{label}: to", hours.get("end") or "", key=f"{key}-end", help=note, placeholder=empty
+    )
     given = {"start": start.strip(), "end": end.strip()}
     return {name: text for name, text in given.items() if text}
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import streamlit as st
 
 from engines.contracts.results import DecisionType
+from engines.office_hours.reasons import RefusalReason
 from services.access import Actor
 from services.errors import CloudOptimError
 from services.workflows.browse_clusters import Cluster
@@ -86,7 +87,8 @@ def show_office_hours(cluster: Cluster, user: Actor) -> None:
     outlooks = [outlook(one, now) for one in records]
     if records:
         _show_cards(outlooks, decision, now)
-    _show_decision(decision, now)
+    if decision is not None:
+        _show_decision(decision, now)
     if records:
         _show_schedules(outlooks, decision)
         show_week(records, now)
@@ -149,10 +151,8 @@ def _forecast(decision: HoursDecision | None, now: datetime) -> Card:
     )
 
 
-def _show_decision(decision: HoursDecision | None, now: datetime) -> None:
+def _show_decision(decision: HoursDecision, now: datetime) -> None:
     """The newest answer of the engine with its age; a refusal and its warnings below."""
-    if decision is None:
-        return
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         st.caption(
             f"Newest decision: {formatting.age(decision.summary.created_at, now)}",
@@ -166,7 +166,9 @@ def _show_decision(decision: HoursDecision | None, now: datetime) -> None:
             query_params={session.DECISION_PARAMETER: str(decision.summary.id)},
         )
     if decision.refusal:
-        st.error(f"No advice, because {plain(decision.refusal)}", icon=":material/block:")
+        is_new_here = decision.summary.reason == RefusalReason.NO_SCHEDULES
+        tell, icon = (st.info, ":material/info:") if is_new_here else (st.error, ":material/block:")
+        tell(f"No advice, because {plain(decision.refusal)}", icon=icon)
     for notice in decision.warnings:
         st.warning(plain(formatting.sentence(notice.message)), icon=":material/warning:")
 
