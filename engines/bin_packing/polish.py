@@ -22,6 +22,8 @@ from engines.bin_packing.relaxation import Choice
 MOST_TRIALS, MOST_TRIALS_SMALL, SMALL_CLUSTER = 4_000, 15_000, 150
 """Moves that are tried on one packing: more in a small cluster, where one node weighs more."""
 
+MOST_WORK = 4_000_000  # trials x nodes
+
 NEAR_NODES = 40
 """So many nodes on either side of break-even take part in exchanges."""
 
@@ -48,6 +50,7 @@ class Polish:
         if not packing.is_complete:
             return packing
         most = MOST_TRIALS_SMALL if len(self._problem.cost) <= SMALL_CLUSTER else MOST_TRIALS
+        most = min(most, MOST_WORK // max(1, len(self._problem.cost)))
         trials = 0
         is_settled = False
         while not is_settled:

@@ -23,6 +23,9 @@ from engines.bin_packing.problem import (
 from engines.bin_packing.relaxation import Choice, relax, whole_nodes
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
+LARGE_CLUSTER, WASTES_LARGE = 1_500, (0.08, 0.16, 0.25, 0.35, 0.5, 0.7, 0.9)
+"""In clusters of more nodes a try takes seconds, so there are fewer, in larger steps."""
+
 MOST_REPAIRS = 5
 """Times that nodes come back in one try before the next share is tried."""
 
@@ -63,7 +66,7 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
 
 def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[Packing]:
     """Complete packings, until a share of waste needs no repair."""
-    for waste in WASTES:
+    for waste in WASTES if len(problem.cost) <= LARGE_CLUSTER else WASTES_LARGE:
         choice = ideal if waste == 0 else relax(problem, waste)
         if choice is None:
             return
@@ -85,7 +88,7 @@ def _is_plan(problem: PackingProblem, packing: Packing) -> bool:
 
 def repair(problem: PackingProblem, packer: Packer, packing: Packing) -> Packing | None:
     """Bring back cheap nodes that could take what is left over; None: too much is."""
-    for _ in range(MOST_REPAIRS):
+    for _ in range(MOST_REPAIRS if len(problem.cost) <= LARGE_CLUSTER else 1):
         if _is_plan(problem, packing):
             return packing
         back = _nodes_to_bring_back(problem, packing)
