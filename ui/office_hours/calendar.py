@@ -12,6 +12,8 @@ from ui.components import charts, formatting
 from ui.components.cards import show_heading
 from ui.components.formatting import plain
 
+ASLEEP = "#56637a"  # dark enough for white text on it, in both themes
+
 
 def show_week(records: Sequence[ScheduleRecord], now: datetime) -> None:
     """The next seven days of the chosen environment, from today on."""
@@ -61,7 +63,7 @@ def _hour_block(block: Block) -> charts.HourBlock:
         start_hour=block.start_hour,
         end_hour=block.end_hour,
         name=word,
-        color=charts.GREEN if block.is_awake else charts.GRAY,
+        color=charts.GREEN if block.is_awake else ASLEEP,
         hover=f"{word} {_clock(block.start_hour)}-{_clock(block.end_hour)}",
     )
 

@@ -107,8 +107,8 @@ def show_office_hours(cluster: Cluster, user: Actor) -> None:
 
 def _show_cards(outlooks: Sequence[Outlook], decision: HoursDecision | None, now: datetime) -> None:
     asleep = sum(not one.is_open for one in outlooks)
-    sleep = min((one.next_sleep for one in outlooks if one.next_sleep), default=None)
-    wake = min((one.next_wake for one in outlooks if one.next_wake), default=None)
+    sleeps = [(one.next_sleep, one.environment) for one in outlooks if one.next_sleep]
+    wakes = [(one.next_wake, one.environment) for one in outlooks if one.next_wake]
     show_cards(
         [
             Card(
@@ -117,21 +117,24 @@ def _show_cards(outlooks: Sequence[Outlook], decision: HoursDecision | None, now
                 note=f"{asleep} outside of office hours now",
                 tone="info",
             ),
-            _next("Next sleep", sleep, now),
-            _next("Next wake", wake, now),
+            _next("Next sleep", sleeps, now),
+            _next("Next wake", wakes, now),
             _forecast(decision, now),
         ]
     )
 
 
-def _next(label: str, at: datetime | None, now: datetime) -> Card:
-    zone = session.viewer_zone()
-    if at is None:
+def _next(label: str, changes: Sequence[tuple[datetime, str]], now: datetime) -> Card:
+    """The first of the changes, with the environment that it is of."""
+    if not changes:
         return Card(label=label, value=formatting.UNKNOWN, note="never, by these schedules")
+    at, environment = min(changes)
+    zone = session.viewer_zone()
     return Card(
         label=label,
         value=formatting.age(at, now),
-        note=f"{formatting.moment(at, zone)} ({formatting.zone_name(zone, at)})",
+        note=f"{environment}: {formatting.moment(at, zone)}",
+        source=formatting.zone_name(zone, at),
     )
 
 
@@ -141,10 +144,11 @@ def _forecast(decision: HoursDecision | None, now: datetime) -> Card:
         return Card(label=label, value=formatting.UNKNOWN, note="press Ask now for a forecast")
     total = sum((one.savings_usd_month for one in decision.forecasts), Decimal(0))
     unpriced = sum(one.workloads_without_known_cost for one in decision.forecasts)
+    missing = f"; {unpriced} workloads of unknown cost are in no sum" if unpriced else ""
     return Card(
         label=label,
-        value=f"{formatting.money(total)} a month",
-        note=f"{unpriced} workloads of unknown cost are in no sum" if unpriced else "",
+        value=formatting.money(total),
+        note=f"a month{missing}",
         source=f"decision {decision.summary.id}, "
         f"{formatting.age(decision.summary.created_at, now)}",
         tone="good",
