@@ -175,6 +175,24 @@ def test_a_schedule_is_removed_on_the_page(open_page, database):
     assert "No office hours yet" in said(at)
 
 
+def test_a_stored_schedule_that_is_not_understood_is_told(open_page, with_environments):
+    """Only another version could have stored it: saving refuses it."""
+    with with_environments.transaction() as tx:
+        schedules.save(tx, "shop", "dev", {**DEV, "timezone": "Mars/Base"}, at=NOW)
+
+    at = open_page("office_hours")
+
+    line = table(at, "hours_schedules").iloc[0]
+    assert line["Now"] == "! stays awake"
+    assert "Mars/Base" in line["Problem"]
+    assert "Stays awake" in said(at)
+
+
+@pytest.mark.usefixtures("with_hours")
+def test_without_a_problem_there_is_no_column_for_one(open_page):
+    assert "Problem" not in table(open_page("office_hours"), "hours_schedules")
+
+
 @pytest.mark.usefixtures("with_hours")
 def test_namespaces_tell_which_schedule_they_follow(open_page):
     namespaces = table(open_page("office_hours"), "hours_namespaces").set_index("Namespace")

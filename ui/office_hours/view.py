@@ -30,8 +30,8 @@ COLUMNS = (
     tables.Column(name="saving", label="Saves USD/month", kind="money"),
     tables.Column(name="sleepers", label="Workloads that sleep"),
     tables.Column(name="zone", label="Time zone"),
-    tables.Column(name="problem", label="Problem", width="large"),
 )
+PROBLEM = tables.Column(name="problem", label="Problem", width="large")
 
 
 def choose_cluster(user: Actor) -> Cluster | None:
@@ -200,8 +200,9 @@ def _show_schedules(outlooks: Sequence[Outlook], decision: HoursDecision | None)
                 "problem": one.problem,
             }
         )
+    columns = (*COLUMNS, PROBLEM) if any(one.problem for one in outlooks) else COLUMNS
     tables.show_table(
-        rows, COLUMNS, key="hours_schedules", file_name="office-hours", noun="schedule"
+        rows, columns, key="hours_schedules", file_name="office-hours", noun="schedule"
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ui.components import charts
-from ui.components.charts import Bar, Cells, Dumbbell, Line, Marker
+from ui.components.charts import Bar, Cells, Dumbbell, HourBlock, Line, Marker
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = 1_785_758_400  # 2026-08-03 12:00:00 UTC, 14:00 in Berlin
@@ -121,3 +121,19 @@ def test_a_marker_differs_by_symbol_not_by_colour_alone(group, symbol):
     figure = charts.marker_chart([marker], zone=BERLIN, value_title="USD/month")
 
     assert figure.data[0].marker.symbol == symbol
+
+
+def test_hours_of_a_day_stand_from_their_start_and_as_long_as_they_are():
+    block = {"day": "Mon 23 Nov", "color": "#000000", "hover": ""}
+    figure = charts.hour_blocks(
+        [
+            HourBlock(start_hour=0, end_hour=8, name="Asleep", **block),
+            HourBlock(start_hour=8, end_hour=9.5, name="Awake", **block),
+            HourBlock(start_hour=9.5, end_hour=24, name="Asleep", **block),
+        ]
+    )
+
+    asleep, awake = figure.data
+    assert (list(asleep.base), list(asleep.x)) == ([0, 9.5], [8, 14.5])
+    assert (list(awake.base), list(awake.x)) == ([8], [1.5])
+    assert list(awake.text) == [""]  # too short for a word
