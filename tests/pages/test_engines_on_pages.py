@@ -84,7 +84,7 @@ def test_jobs_are_listed_with_what_they_wait_for(open_page, filled_database):
 
     at = open_page("system")
 
-    assert list(table(at, "system_jobs")["Job"]) == ["collect_state"]
+    assert list(table(at, "system_jobs")["Job"]) == ["Collect state"]
     assert list(table(at, "system_jobs")["State"]) == ["not yet"]
 
 

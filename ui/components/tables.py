@@ -28,7 +28,7 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _FORMATS = {
     "number": "%,d",
     "decimal": "%,.1f",
-    "money": "$%,.2f",
+    "money": "dollar",
     "price": "$%.4f",
     "percent": "%.1f%%",
     "score": "%.3f",

@@ -105,6 +105,18 @@ DATA_KINDS = {
     "instance_types": "Instance types",
 }
 
+PARAMETER_WORDS = {
+    "cpu": "CPU",
+    "gb": "GB",
+    "m": "millicores",
+    "max": "maximum",
+    "mib": "MiB",
+    "min": "minimum",
+    "percent": "%",
+    "spot": "Spot",
+    "usd": "USD",
+}
+
 RISK_COMPONENTS = {
     "public_rate": "Public interruption rate",
     "volatility": "Price volatility",
@@ -117,6 +129,12 @@ def in_words(code: str) -> str:
     """A code as readable words, for codes that have no entry of their own."""
     words = code.replace("_", " ").replace(".", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def parameter(name: str) -> str:
+    """The label of an engine's parameter: its words, with units written as units."""
+    first, *others = (PARAMETER_WORDS.get(word, word) for word in name.split("_"))
+    return " ".join((first[:1].upper() + first[1:], *others))
 
 
 def source_name(kind: str, name: str) -> str:
@@ -152,10 +170,10 @@ def event(happened: Event) -> tuple[str, str]:
     match happened.type:
         case "optimization.completed":
             ended = str(facts.get("verdict") or facts.get("status", ""))
-            saving = money(Decimal(str(facts.get("estimated_savings", 0))), 0)
+            saving = _saving(Decimal(str(facts.get("estimated_savings", 0))))
             kind = decision_type(str(facts.get("decision_type")))
             known = {str(one): sign for one, sign in VERDICT_SIGNS.items()}
-            return known.get(ended, "✕"), f"{kind}: {_ending(ended)}, saves {saving} a month"
+            return known.get(ended, "✕"), f"{kind}: {_ending(ended)}{saving}"
         case "cluster.state.changed":
             verb = "changed" if facts.get("source") == "api" else "opened"
             return "◇", f"{verb}: {facts.get('nodes')} nodes, {facts.get('pods')} pods"
@@ -167,6 +185,14 @@ def event(happened: Event) -> tuple[str, str]:
             return "!", "safety limits loosened" if facts.get("loosened") else "limits tightened"
         case _:
             return "·", in_words(happened.type).lower()
+
+
+def _saving(usd_month: Decimal) -> str:
+    """What a decision would save or cost; nothing where it changes no bill."""
+    if not round(usd_month):
+        return ""
+    verb = "saves" if usd_month > 0 else "costs"
+    return f", {verb} {money(abs(usd_month), 0)} a month"
 
 
 def _ending(code: str) -> str:

@@ -54,7 +54,7 @@ def show_decision(logged: LoggedDecision, *, key: str) -> None:
     _show_identity(logged)
     if response.status is DecisionStatus.REFUSED:
         st.error(
-            f"**The engine would not judge.** {plain(response.message)}",
+            f"**The engine would not judge.** {plain(formatting.sentence(response.message))}",
             icon=":material/do_not_disturb_on:",
         )
     _show_cards(response)
@@ -113,8 +113,8 @@ def _show_cards(response: DecisionResponse) -> None:
     show_cards(
         [
             Card(
-                label="Saves",
-                value=f"{formatting.money(response.estimated_savings, 0)}/month",
+                label="Costs more" if response.estimated_savings < 0 else "Saves",
+                value=f"{formatting.money(abs(response.estimated_savings), 0)}/month",
                 note="against the cluster's present cost",
                 source="list prices, 730 hours a month",
                 tone="good" if response.estimated_savings > 0 else "plain",

@@ -12,7 +12,7 @@ import streamlit as st
 from engines.contracts.results import DecisionType
 from services.errors import InvalidInputError
 from services.workflows.engine_parameters import Parameter, ParameterKind, describe_parameters
-from ui.components.wording import in_words
+from ui.components import wording
 
 COLUMNS = 4
 
@@ -21,11 +21,12 @@ def ask_parameters(decision_type: DecisionType) -> dict[str, Any]:
     """Draw the form; what was asked beyond the defaults. Raises InvalidInputError for bad JSON."""
     parameters = describe_parameters(decision_type)
     plain = [one for one in parameters if one.kind is not ParameterKind.JSON]
+    plain.sort(key=lambda one: one.kind is ParameterKind.FLAG)  # switches stand beside switches
     asked = {}
-    columns = st.columns(COLUMNS, vertical_alignment="bottom")
-    for position, one in enumerate(plain):
-        with columns[position % COLUMNS]:
-            asked[one.name] = _ask(one, f"optimize_{decision_type}_{one.name}")
+    for row in (plain[at : at + COLUMNS] for at in range(0, len(plain), COLUMNS)):
+        for column, one in zip(st.columns(COLUMNS, vertical_alignment="bottom"), row, strict=False):
+            with column:
+                asked[one.name] = _ask(one, f"optimize_{decision_type}_{one.name}")
     with st.expander("Lists and ledgers, as JSON", key=f"optimize-json-{decision_type}"):
         names = ", ".join(f"`{one.name}`" for one in parameters if one not in plain)
         text = st.text_area(
@@ -45,7 +46,7 @@ def ask_parameters(decision_type: DecisionType) -> dict[str, Any]:
 
 def _ask(one: Parameter, key: str) -> Any:
     """The widget of one plain parameter."""
-    label = in_words(one.name)
+    label = wording.parameter(one.name)
     common: dict[str, Any] = {"key": key, "help": one.meaning, "bind": "query-params"}
     match one.kind:
         case ParameterKind.FLAG:

@@ -49,7 +49,7 @@ def _baseline_card(known: CostNow | None) -> Card:
         label="Without CloudOptim",
         value=formatting.price_per_hour(known.baseline_per_hour),
         note=f"cost is {formatting.percent(abs(share))} {'below' if share >= 0 else 'above'} it",
-        source=f"baseline of {formatting.count_of(known.clusters, 'cluster')}",
+        source="what pods request, at on-demand unit prices",
         tone="good" if share > 0 else "plain",
     )
 

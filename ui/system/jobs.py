@@ -1,6 +1,6 @@
 """The recurring jobs on the System page: how they went, when they run next, and their buttons."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
@@ -19,6 +19,7 @@ from services.workflows.job_control import (
 from ui import session
 from ui.components import data, formatting, tables, wording
 from ui.components.cards import show_empty, show_heading, show_problem
+from ui.system.facts import facts_in_words
 
 REFRESH_SECONDS = 2
 COLUMNS = (
@@ -27,7 +28,7 @@ COLUMNS = (
     tables.Column(name="state", label="State"),
     tables.Column(name="progress", label="Progress", kind="bar"),
     tables.Column(name="last", label="Last run", kind="time"),
-    tables.Column(name="seconds", label="Took s", kind="decimal"),
+    tables.Column(name="seconds", label="Took, s", kind="decimal"),
     tables.Column(name="next", label="Next run", kind="time"),
     tables.Column(name="every", label="Every"),
     tables.Column(name="facts", label="Result", width="large"),
@@ -62,7 +63,7 @@ def show_jobs(user: Actor) -> None:
         file_name="jobs",
         noun="job",
     )
-    by_name = {(one.name, one.target_name): one for one in rows}
+    by_name = {(wording.in_words(one.name), one.target_name): one for one in rows}
     if chosen is not None and (chosen["job"], chosen["target"]) in by_name:
         _show_buttons(by_name[chosen["job"], chosen["target"]], user)
     else:
@@ -77,7 +78,7 @@ def _about(state: SchedulerState, now: datetime) -> str:
 
 def _row(one: JobRow) -> tables.Row:
     return {
-        "job": one.name,
+        "job": wording.in_words(one.name),
         "target": one.target_name,
         "state": _state(one),
         "progress": one.progress,
@@ -85,7 +86,7 @@ def _row(one: JobRow) -> tables.Row:
         "seconds": one.last_seconds,
         "next": one.next_run_at,
         "every": one.every,
-        "facts": one.last_error or one.waits_for or _facts(one.last_facts),
+        "facts": one.last_error or one.waits_for or facts_in_words(one.last_facts),
     }
 
 
@@ -99,25 +100,11 @@ def _state(one: JobRow) -> str:
     return STATES.get(one.last_status, wording.in_words(one.last_status))
 
 
-def _facts(facts: Mapping[str, object]) -> str:
-    return ", ".join(f"{_words(name)} {_fact(value)}" for name, value in facts.items())
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _fact(value: object) -> str:
-    """A value in words; what belongs to one region or engine stands in brackets."""
-    if isinstance(value, Mapping):
-        return f"({_facts(value)})"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
 def _show_buttons(one: JobRow, user: Actor) -> None:
     """What can be done with a job; each is followed by the scheduler within a second."""
     with st.container(horizontal=True, vertical_alignment="center", key="system-job-buttons"):
-        st.markdown(f"**{one.name}** {one.target_name}: {formatting.sentence(one.does)}")
+        of = f" of {formatting.plain(one.target_name)}" if one.target_name else ""
+        st.markdown(f"**{wording.in_words(one.name)}**{of} (`{one.name}`): {one.does}")
         denied = user.role < Role.OPERATOR
         st.button(
             "Run now",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from services.errors import CloudOptimError
 from services.settings import Settings, legacy_variables
+from services.workflows.browse_clusters import Cluster, ClusterSource
 from services.workflows.browse_system import DatabaseStatus
 from services.workflows.check_health import Health, StoredData, check_health
 from ui import session
@@ -72,7 +73,7 @@ def show_data_ages() -> None:
             "source": cluster.name,
             "as_of": cluster.latest_snapshot_at,
             "age": formatting.age(cluster.latest_snapshot_at, now),
-            "state": "as opened",
+            "state": _state_of(cluster),
         }
         for cluster in data.clusters()
     ]
@@ -105,6 +106,13 @@ def show_settings() -> None:
             file_name="versions",
             noun="package",
         )
+
+
+def _state_of(cluster: Cluster) -> str:
+    """How a cluster's state came here, and whether that still works."""
+    if cluster.source is ClusterSource.DUMP:
+        return "as opened"
+    return "! cannot be read" if cluster.last_read_error else "✓ read live"
 
 
 def _stored() -> tuple[StoredData, ...]:

@@ -1,5 +1,7 @@
 """Every code has its words."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from engines.contracts.plan import (
@@ -13,6 +15,7 @@ from engines.contracts.plan import (
 from engines.contracts.pricing import CapacityType, InterruptionBucket
 from engines.contracts.results import DecisionType
 from engines.contracts.verdict import SafetyLayer, VerdictAction
+from services.workflows.browse_system import Event
 from ui.components import wording
 
 
@@ -66,3 +69,41 @@ def test_an_unknown_code_becomes_readable_words():
 )
 def test_a_step_is_told_in_one_line(step, words):
     assert wording.describe_step(step) == words
+
+
+@pytest.mark.parametrize(
+    ("saving", "words"),
+    [
+        ("196.37", "Bin packing: safe, saves $196 a month"),
+        ("-5.03", "Bin packing: safe, costs $5 a month"),
+        ("0", "Bin packing: safe"),
+    ],
+)
+def test_a_decision_is_told_with_what_it_saves_or_costs(saving, words):
+    payload = {
+        "decision_type": "bin_pack",
+        "verdict": "approved",
+        "estimated_savings": saving,
+    }
+    happened = Event(
+        id=1,
+        cluster_id="shop",
+        type="optimization.completed",
+        subject="shop",
+        occurred_at=datetime(2026, 11, 21, tzinfo=UTC),
+        payload=payload,
+    )
+
+    assert wording.event(happened) == ("✓", words)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("min_change_percent", "Minimum change %"),
+        ("cpu_floor_m", "CPU floor millicores"),
+        ("launch_spot", "Launch Spot"),
+    ],
+)
+def test_the_label_of_a_parameter_writes_units_as_units(name, label):
+    assert wording.parameter(name) == label
