@@ -44,7 +44,7 @@ def catalogue(settings: Settings) -> tuple[JobSpec, ...]:
             scope=JobScope.CUSTOMER,
             timing=Every(interval=timedelta(hours=1)),
             run=tasks.scan_waste,
-            waits_for=tasks.waits_for_region,
+            waits_for=tasks.waits_for_first_states,
         ),
         JobSpec(
             name="refresh_spot_prices",

@@ -174,6 +174,17 @@ def waits_for_region(database: Database, customer_id: str) -> str:
     return "" if regions_of(database, customer_id) else "a first state of a cluster"
 
 
+def waits_for_first_states(database: Database, customer_id: str) -> str:
+    """A first state of every cluster of the customer: a scan sees all of them or nothing."""
+    with database.reader() as reader:
+        known = [one for one in clusters.list_all(reader) if one.customer_id == customer_id]
+    read = [one for one in known if one.source is ClusterSource.API]
+    unread = [one.name for one in read if one.latest_snapshot_digest is None]
+    if unread or not read:
+        return f"a first state of {unread[0] if unread else 'a cluster'}"
+    return ""
+
+
 def waits_for_first_prices(database: Database, customer_id: str) -> str:
     """The newest prices, which decisions need first."""
     regions = regions_of(database, customer_id)

@@ -26,6 +26,7 @@ from engines.contracts.results import DecisionType
 from engines.contracts.state import ClusterState, compile_state
 from engines.ghost_probe.judgement import node_instance_ids
 from engines.oom_remediation.kills import gather_kills
+from engines.volume_cleanup.uses import Uses
 from services.workflows.open_cluster import load_latest_document
 
 FRESH = timedelta(minutes=10)
@@ -153,10 +154,22 @@ def _ghost_parameters(reader: Reader, cluster: Cluster, at: datetime) -> dict[st
 
 def _volume_parameters(reader: Reader, cluster: Cluster) -> dict[str, Any]:
     idle = idle_resources.load(reader, cluster.customer_id, IdleKind.VOLUME)
+    others = _others(reader, cluster)
+    held: set[str] = set()
+    for one in others:
+        if one.latest_snapshot_digest is not None:
+            held |= _held_volumes(compile_state(load_latest_document(reader, one)))
     return _given(
         first_seen={one.resource_id: one.first_seen_at.isoformat() for one in idle},
-        **_neighbours(cluster, _others(reader, cluster)),
+        volumes_of_other_clusters=sorted(held),
+        **_neighbours(cluster, others),
     )
+
+
+def _held_volumes(state: ClusterState) -> set[str]:
+    """The volumes of the account that this cluster holds in some way, attached or not."""
+    uses = Uses(state.cluster, ())
+    return {one.volume_id for one in state.volumes or () if uses.of(one) is not None}
 
 
 def _neighbours(cluster: Cluster, others: Sequence[Cluster]) -> dict[str, Any]:

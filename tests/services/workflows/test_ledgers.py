@@ -21,6 +21,7 @@ from tests.builders import (
     a_pod,
     a_volume,
     an_instance,
+    an_object,
     instance_id_for,
 )
 
@@ -133,6 +134,25 @@ def test_nodes_of_another_cluster_are_not_idle_and_are_told_to_the_engine(databa
     assert idle(database) == {}
     assert asked["nodes_of_other_clusters"] == [theirs]
     assert asked["cluster_names"] == ["shop", "stage"]
+
+
+def test_volumes_that_another_cluster_claims_are_told_to_the_engine(database):
+    """A volume that is detached, and whose PersistentVolume the other cluster still has."""
+    claimed = an_object(
+        "PersistentVolume",
+        {
+            "metadata": {"name": "pv-1"},
+            "spec": {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-1"}},
+            "status": {"phase": "Bound"},
+        },
+    )
+    volumes = (a_volume("vol-1"), a_volume("vol-2"))
+    read(database, "shop", a_node("node-a"), volumes=volumes)
+    read(database, "stage", a_node("node-b"), claimed, volumes=volumes)
+
+    asked = parameters(database, "shop", DecisionType.VOLUME_CLEANUP)
+
+    assert asked["volumes_of_other_clusters"] == ["vol-1"]
 
 
 def test_kills_are_remembered_when_the_status_has_forgotten_them(database):
