@@ -17,7 +17,10 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=220,
 )
-st.html(HERE / "components" / "style.css")
+with st.container(key="stylesheet"):
+    # A style alone would lie where toasts lie, and be replaced by the toast of a fragment.
+    css = (HERE / "components" / "style.css").read_text(encoding="utf-8")
+    st.html(f"<span></span><style>{css}</style>")
 st.logo(str(HERE / "assets" / "favicon.png"), size="large")
 
 page = st.navigation(navigation.pages())

@@ -270,6 +270,15 @@ def test_a_replay_gives_the_same_bytes(open_page, decision_id):
     assert "the same, byte for byte" in at.success[-1].value
 
 
+def test_the_answer_of_a_replay_outlasts_the_next_refresh(open_page, decision_id):
+    at = open_page("decision_stream", decision=str(decision_id))
+    at.button(key="stream-replay").click().run()
+
+    at.run()
+
+    assert "the same, byte for byte" in at.success[-1].value
+
+
 def test_a_failing_plan_stands_beside_its_safe_alternative(open_page, filled_database):
     failing = log_failing_decision(filled_database)
 

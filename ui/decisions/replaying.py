@@ -5,11 +5,12 @@ import streamlit as st
 from engines.contracts.results import DecisionResponse
 from services.errors import CloudOptimError
 from services.workflows.browse_decisions import LoggedDecision
-from services.workflows.recommend import replay
+from services.workflows.recommend import Replay, replay
 from ui import session
 from ui.components import formatting, tables, wording
 from ui.components.cards import show_heading, show_problem
 
+ANSWERED = "stream-replayed"
 COLUMNS = (
     tables.Column(name="what", label="What"),
     tables.Column(name="logged", label="As logged"),
@@ -21,23 +22,30 @@ COLUMNS = (
 def show_replay(logged: LoggedDecision) -> None:
     """A button that replays; the same engine on the same inputs must give the same bytes."""
     show_heading("Replay", "The same inputs, asked again of the engine of today")
-    if not st.button("Replay this decision", icon=":material/replay:", key="stream-replay"):
-        return
-    try:
-        with st.spinner("Asking again"):
-            again = replay(session.database(), logged.summary.id)
-    except CloudOptimError as error:
-        show_problem(error)
-        return
+    if st.button("Replay this decision", icon=":material/replay:", key="stream-replay"):
+        try:
+            with st.spinner("Asking again"):
+                again = replay(session.database(), logged.summary.id)
+        except CloudOptimError as error:
+            show_problem(error)
+            return
+        session.remember(ANSWERED, again)
+    answered: Replay | None = session.remembered(ANSWERED)
+    if answered is not None and answered.logged.summary.id == logged.summary.id:
+        _show_answer(answered)
+
+
+def _show_answer(again: Replay) -> None:
+    """Kept and drawn anew at every refresh of the page, so that it stays to be read."""
     if again.is_identical:
         st.success("The answer is the same, byte for byte.", icon=":material/check_circle:")
         return
     st.warning("The engine of today answers differently.", icon=":material/difference:")
     tables.show_table(
-        _compared(logged.response, again.answer),
+        _compared(again.logged.response, again.answer),
         COLUMNS,
         key="stream_replay",
-        file_name=f"replay-{logged.summary.id}",
+        file_name=f"replay-{again.logged.summary.id}",
         noun="line",
     )
 
