@@ -35,13 +35,13 @@ SECTIONS = {
             name="clusters",
             title="Clusters",
             icon="hub",
-            about="Open what kubectl prints, and see nodes, pods and cost of each cluster.",
+            about="Register clusters, or open a dump; see nodes, pods, use and cost of each.",
         ),
         Screen(
             name="optimize",
             title="Optimize",
             icon="bolt",
-            about="Dry-run the Spot optimizer and read its plan, evidence and safety verdict.",
+            about="Dry-run any engine and read its plan, evidence and safety verdict.",
         ),
         Screen(
             name="waste",
@@ -81,7 +81,7 @@ SECTIONS = {
             name="system",
             title="System",
             icon="settings",
-            about="Database, data ages, imports, settings in force and versions.",
+            about="Health, jobs and their buttons, data ages, settings in force and versions.",
         ),
     ),
 }

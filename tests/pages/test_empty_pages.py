@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("database")
         ("pricing", {"pricing_tab": "Import"}, "Pricing", "Start with AWS's"),
         ("decision_stream", {}, "Decision stream", "press **Dry run** on **Optimize**"),
         ("safety", {}, "Safety", "press **Dry run** on **Optimize**"),
-        ("safety", {"safety_tab": "Distribution and limits"}, "Safety", "Open a dump on"),
+        ("safety", {"safety_tab": "Distribution and limits"}, "Safety", "open a dump, on"),
         ("safety", {"safety_tab": "Audit log"}, "Safety", "leave their traces here"),
     ],
 )

@@ -25,7 +25,9 @@ def show_combined(cluster: Cluster, *, as_of: datetime) -> None:
     """All engines one after the other, each on the cluster that the last one leaves."""
     digest = cluster.latest_snapshot_digest
     if digest is None:
-        show_empty("Nothing was read of it yet", "Open a dump on **Clusters**.", "folder_open")
+        show_empty(
+            "Nothing was read of it yet", "Press **Read now** on **Clusters**.", "folder_open"
+        )
         return
     try:
         with st.spinner("Asking all engines, one after the other"):

@@ -40,7 +40,7 @@ def show_audit_log() -> None:
         COLUMNS,
         key="safety_audit",
         file_name="audit-log",
-        noun="entry",
+        noun="action",
     )
 
 

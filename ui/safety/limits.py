@@ -26,7 +26,7 @@ def show_limits(user: Actor) -> None:
     """The chosen cluster's distribution and the form of its limits."""
     clusters = {one.name: one for one in data.clusters()}
     if not clusters:
-        show_empty("No cluster yet", "Open a dump on **Clusters** first.", "hub")
+        show_empty("No cluster yet", "Register one, or open a dump, on **Clusters** first.", "hub")
         return
     name = st.selectbox(
         "Cluster", list(clusters), key="safety_cluster", bind="query-params", width=320
