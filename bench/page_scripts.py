@@ -1,4 +1,4 @@
-"""How long a page's script runs with warm caches, on a seeded database: the slowest page counts.
+"""How long a page's script runs with warm caches, on the sandbox's data: the slowest page counts.
 
 The pages run through the router in Streamlit's own test runner, which adds the reading back of
 all elements; what a browser then draws is not in it.
@@ -7,7 +7,6 @@ all elements; what a browser then draws is not in it.
 import os
 import statistics
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
@@ -15,11 +14,7 @@ from streamlit.logger import set_log_level
 from streamlit.testing.v1 import AppTest
 
 from bench.harness import Row, seconds
-from engines.contracts.results import DecisionType
-from services.access import LOCAL_ADMIN
-from services.bootstrap import open_database
-from services.workflows.recommend import Question, recommend
-from tests.believable_market import CLUSTER, import_market, open_believable_cluster
+from tests.filled_sandbox import fill
 
 ROWS = ("page_scripts",)
 LIMIT_SECONDS = 0.3
@@ -29,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     "overview": ({}, "overview_clusters"),
     "clusters": ({}, "clusters_nodes"),
+    "waste": ({}, "waste_waiting"),
+    "office_hours": ({}, "hours_namespaces"),
     "optimize": ({"decision": "1"}, "optimize_steps"),
     "pricing": ({"pricing_tab": "Risk scores"}, "pricing_risk"),
     "decision_stream": ({"decision": "1"}, "stream_steps"),
@@ -38,11 +35,12 @@ PAGES = {
 
 
 def run() -> list[Row]:
-    """Seed a database, run every page cold and warm, and report the slowest."""
+    """Fill a database, run every page cold and warm, and report the slowest."""
     set_log_level("ERROR")  # it warns of each run outside its own server
     with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder, "pages.db"))
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/pages.db"
-        _seed()
+        os.environ["DATABASE_KIND"] = "sandbox"
         cold = {page: _open(page)[0] for page in PAGES}
         warm = {page: _warm(page) for page in PAGES}
     slowest = max(warm, key=lambda page: warm[page])
@@ -58,15 +56,6 @@ def run() -> list[Row]:
             met=warm[slowest] < LIMIT_SECONDS,
         )
     ]
-
-
-def _seed() -> None:
-    now = datetime.now(UTC)
-    with open_database() as database:
-        import_market(database)
-        open_believable_cluster(database)
-        question = Question(cluster_id=CLUSTER, decision_type=DecisionType.SPOT_OPTIMIZE, as_of=now)
-        recommend(database, question, actor=LOCAL_ADMIN, at=now)
 
 
 def _open(page: str) -> tuple[float, AppTest]:

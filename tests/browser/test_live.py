@@ -1,0 +1,65 @@
+"""Live data in the browser: what ``make run`` shows, and what appears on a page by itself."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from services.access import LOCAL_ADMIN
+from services.workflows.job_control import JobRow, list_jobs, run_now
+from tests.journeys.test_make_run import READY, Run
+from tests.scheduler.builders import until
+from tests.web_server import free_port
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Everything runs, and the first decisions are there."""
+    ports = tuple(free_port() for _ in range(4))
+    with closing(Run(tmp_path_factory.mktemp("live"), ports)) as started:
+        started.wait_for(READY)
+        until(lambda: job(started, "optimise").last_success_at, seconds=120)
+        yield started
+
+
+def job(run: Run, name: str) -> JobRow:
+    """How a job stands on its only target; it is told once the scheduler knows the cluster."""
+    found: list[JobRow] = []
+
+    def is_known() -> bool:
+        with run.database() as database:
+            found[:] = [one for one in list_jobs(database) if one.name == name]
+        return bool(found)
+
+    until(is_known)
+    return found[0]
+
+
+def test_the_overview_tells_cost_baseline_and_capacity_and_that_it_is_a_sandbox(
+    run: Run, page: Page
+):
+    page.goto(f"http://127.0.0.1:{run.port}/")
+
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("Sandbox")
+    cards = page.locator(".co-card")
+    expect(cards.filter(has_text="Cost now").first).to_contain_text("$")
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text("baseline")
+    expect(main).to_contain_text("Spot")
+    expect(page.locator(".st-key-overview_clusters-table")).to_be_visible()
+
+
+def test_a_new_decision_appears_in_the_stream_without_a_reload(run: Run, page: Page):
+    page.goto(f"http://127.0.0.1:{run.port}/decision_stream")
+    tools = page.locator(".st-key-stream_decisions-tools")
+    expect(tools).to_contain_text("8 decisions")
+
+    target = job(run, "optimise").target
+    with run.database() as database:
+        run_now(database, "optimise", target=target, actor=LOCAL_ADMIN, at=datetime.now(UTC))
+
+    expect(tools).to_contain_text("16 decisions", timeout=60_000)
