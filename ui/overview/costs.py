@@ -28,7 +28,7 @@ def show_trend() -> None:
     show_heading(
         "Cost of the last 7 days", "USD per hour at list prices, beside the frozen baseline"
     )
-    until = session.now().replace(second=0, microsecond=0)
+    until = session.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
     trend = data.trend(since=until - timedelta(days=TREND_DAYS), until=until)
     lines = [
         _line(name, trend.times, values)
