@@ -4,6 +4,8 @@ Each step carries all that its execution and its undoing need, so that a stored 
 resumed or rolled back without asking the engine again.
 """
 
+from enum import StrEnum
+
 import msgspec
 
 from engines.contracts.pricing import CapacityType
@@ -111,6 +113,26 @@ class PatchWorkloadAffinity(Step, frozen=True, kw_only=True, tag="patch_workload
     previous_json: str
 
 
+class RoutingSetting(StrEnum):
+    """Where a Service says that clients should be served within their zone.
+
+    The field is understood from Kubernetes 1.31 on, the annotation since 1.27 (KEP-4444, KEP-2433).
+    """
+
+    TRAFFIC_DISTRIBUTION = "spec.trafficDistribution"
+    TOPOLOGY_MODE = 'metadata.annotations["service.kubernetes.io/topology-mode"]'
+
+
+class PatchServiceRouting(Step, frozen=True, kw_only=True, tag="patch_service_routing"):
+    """Set which zones' endpoints a Service prefers for its clients; None: it is not set."""
+
+    namespace: str
+    service: str
+    setting: RoutingSetting
+    value: str | None
+    previous: str | None
+
+
 class SuspendCronjob(Step, frozen=True, kw_only=True, tag="suspend_cronjob"):
     """Suspend or resume a CronJob."""
 
@@ -167,6 +189,7 @@ PlanStep = (
     | ScaleWorkload
     | PatchWorkloadResources
     | PatchWorkloadAffinity
+    | PatchServiceRouting
     | SuspendCronjob
     | SnapshotVolume
     | DeleteVolume
@@ -210,7 +233,7 @@ def inverse_of(step: PlanStep) -> "PlanStep | TerminateLaunched | None":
             ScaleWorkload() | SuspendCronjob() | PatchWorkloadResources() | PatchWorkloadAffinity()
         ):
             return _swapped(step, undo_id)
-        case TagResource():
+        case TagResource() | PatchServiceRouting():
             return msgspec.structs.replace(
                 step, id=undo_id, value=step.previous, previous=step.value
             )

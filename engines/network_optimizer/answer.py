@@ -9,6 +9,7 @@ import msgspec
 
 from engines.contracts.kubernetes import Workload, template_of
 from engines.contracts.plan import (
+    PatchServiceRouting,
     PatchWorkloadAffinity,
     PlanStep,
     Verify,
@@ -82,7 +83,7 @@ def answer(
     )
     skipped = (*_skipped_pairs(decision), *_skipped_pods(traffic))
     before = sum(cross_zone_bytes(cells) for cells in traffic.pairs.values())
-    gained = sum(decision.gains.values())
+    gained = sum(decision.gains.values()) + sum(one.bytes_per_day for one in decision.routes)
     return DecisionResponse(
         request_id=request.request_id,
         decision_type=DecisionType.NETWORK_OPTIMIZE,
@@ -91,7 +92,7 @@ def answer(
         status=DecisionStatus.OK,
         recommendations=recommendations,
         skipped=tuple(sorted(skipped, key=lambda one: (one.subject, one.reason))),
-        execution_plan=tuple(_steps(moves)),
+        execution_plan=tuple(_steps(decision.routes, moves)),
         estimated_savings=sum((one.savings_usd_month for one in recommendations), Decimal(0)),
         confidence_score=_confidence(traffic, snapshot),
         warnings=tuple(_warnings(traffic, snapshot, moves)),
@@ -161,8 +162,8 @@ def _routed(route: Route, traffic: ZoneTraffic, rate: _Rate) -> Recommendation:
         savings_usd_month=rate.usd_month(route.bytes_per_day),
         reason=f"Every zone with clients has enough ready pods of {route.server}, so its traffic"
         " need not change zones; no pod moves.",
-        current={"spec.trafficDistribution": None},
-        recommended={"spec.trafficDistribution": route.value},
+        current={route.preference.setting: None},
+        recommended={route.preference.setting: route.preference.value},
         evidence={
             "bytes_per_day": route.bytes_per_day,
             "pairs": [_pair_evidence(pair, traffic, None) for pair in route.pairs],
@@ -221,7 +222,18 @@ def _pair_evidence(pair: Pair, traffic: ZoneTraffic, gain: int | None) -> dict[s
     }
 
 
-def _steps(moves: Sequence[_Move]) -> Iterator[PlanStep]:
+def _steps(routes: Sequence[Route], moves: Sequence[_Move]) -> Iterator[PlanStep]:
+    """Routes first: they move no pod."""
+    for route in routes:
+        namespace, name = route.service
+        yield PatchServiceRouting(
+            id=f"route-{namespace}-{name}",
+            namespace=namespace,
+            service=name,
+            setting=route.preference.setting,
+            value=route.preference.value,
+            previous=None,
+        )
     for one in moves:
         kind, namespace, name = one.entity
         yield PatchWorkloadAffinity(
@@ -233,10 +245,12 @@ def _steps(moves: Sequence[_Move]) -> Iterator[PlanStep]:
     if moves:
         namespaces = sorted({one.entity.namespace for one in moves})
         yield WaitForPods(id="wait", namespaces=tuple(namespaces))
-        yield Verify(
-            id="verify",
-            expectation="; ".join(f"{one.entity} runs in {one.zone}" for one in moves),
-        )
+    expected = [
+        *(f"Service {'/'.join(one.service)} serves clients in their own zone" for one in routes),
+        *(f"{one.entity} runs in {one.zone}" for one in moves),
+    ]
+    if expected:
+        yield Verify(id="verify", expectation="; ".join(expected))
 
 
 def _skipped_pairs(decision: Decision) -> Iterator[Skipped]:

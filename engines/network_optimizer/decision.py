@@ -1,7 +1,7 @@
 """What to do about each pair that talks across zones: route, move, or leave it with a reason."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,7 +45,8 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """``gains`` are bytes a day that no longer change zones (negative: that do now), by pair."""
+    """``gains`` are bytes a day that by moves no longer change zones (negative: that do now), by
+    pair. Pairs of routes are not among them: each has its gain from one change only."""
 
     routes: tuple[Route, ...]
     moves: Mapping[Entity, str]
@@ -70,7 +71,7 @@ def decide(
     routes = routing.routes(candidates)
     routed = {pair for route in routes for pair in route.pairs}
     open_pairs = {pair: cells for pair, cells in candidates.items() if pair not in routed}
-    mover = _Mover(traffic, snapshot, parameters, pods)
+    mover = _Mover(traffic, snapshot, parameters, pods, _held(routes, routing))
     moves, reasons = mover.plan(open_pairs, routed)
     gains = dict(_gains(traffic.pairs, moves, routed))
     left = {
@@ -79,6 +80,19 @@ def decide(
         if pair not in routed and gains.get(pair, 0) <= 0
     }
     return Decision(routes=routes, moves=moves, gains=gains, left=left)
+
+
+def _held(routes: Iterable[Route], routing: Routing) -> Mapping[Entity, frozenset[str]]:
+    """The zones to which clients of routed traffic may go: those that serve them.
+
+    (All traffic of a server is routed where it is worth it, so nothing draws the server away.)
+    """
+    held: dict[Entity, frozenset[str]] = {}
+    for route in routes:
+        zones = routing.zones_of(route.server)
+        for end in (end for pair in route.pairs for end in pair):
+            held[end] = held.get(end, zones) & zones
+    return held
 
 
 def _standing(snapshot: ClusterSnapshot, pods: tuple[int, ...]) -> Standing:
@@ -98,9 +112,7 @@ def _gains(
     pairs: Mapping[Pair, Cells], moves: Mapping[Entity, str], routed: set[Pair]
 ) -> Iterator[tuple[Pair, int]]:
     for pair, cells in pairs.items():
-        if pair in routed:
-            yield pair, cross_zone_bytes(cells)
-        elif pair[0] in moves or pair[1] in moves:
+        if pair not in routed and (pair[0] in moves or pair[1] in moves):
             kept = kept_bytes(cells, moves.get(pair[0], ""), moves.get(pair[1], ""))
             gain = kept - kept_bytes(cells, "", "")
             if gain:
@@ -131,11 +143,14 @@ class _Mover:
         snapshot: ClusterSnapshot,
         parameters: NetworkParameters,
         pods: Mapping[Entity, tuple[int, ...]],
+        held: Mapping[Entity, frozenset[str]],
     ) -> None:
         self._traffic = traffic
         self._snapshot = snapshot
         self._parameters = parameters
         self._pods = pods
+        self._held = held
+        self._cut_short: set[Entity] = set()
 
     def plan(
         self, open_pairs: Mapping[Pair, Cells], routed: set[Pair]
@@ -150,18 +165,38 @@ class _Mover:
         movables.sort(key=lambda one: one.entity)
         found = best_placement(movables, pairs, zones, self._parameters.bytes_per_gb)
         reasons = {
-            pair: _why(pair, judged, zones, is_settled=found.is_settled) for pair in open_pairs
+            pair: self._held_back(pair) or _why(pair, judged, zones, is_settled=found.is_settled)
+            for pair in open_pairs
         }
         return found.moves, reasons
 
     def _judge(self, entity: Entity, zones: Zones) -> Movable | Fixed:
-        return judge_entity(
+        judged = judge_entity(
             entity,
             self._pods.get(entity, ()),
             self._snapshot,
             zones,
             self._parameters.required_zones,
         )
+        held = self._held.get(entity)
+        if isinstance(judged, Fixed) or held is None:
+            return judged
+        kept = tuple(zone for zone in judged.choices if zone == judged.stays or zone in held)
+        if kept == judged.choices:
+            return judged
+        self._cut_short.add(entity)
+        return judged._replace(choices=kept)
+
+    def _held_back(self, pair: Pair) -> Left | None:
+        """Whether an end of a pair might have moved but for traffic that is routed."""
+        for entity in pair:
+            if entity in self._cut_short:
+                return Left(
+                    PairReason.HELD_BY_ROUTE,
+                    f"{entity} must stay where a Service serves it within its zone; elsewhere that"
+                    " traffic would change zones",
+                )
+        return None
 
 
 def _by_traffic(pairs: Mapping[Pair, Cells]) -> list[Entity]:

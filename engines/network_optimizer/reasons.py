@@ -19,6 +19,7 @@ class PairReason(StrEnum):
     NOT_MOVABLE = "not_movable"
     MANAGED_BY_OPERATOR = "managed_by_operator"
     NO_ROOM_IN_ZONE = "no_room_in_zone"
+    HELD_BY_ROUTE = "held_by_route"
     NOT_WORTH_MOVING = "not_worth_moving"
     SOLVER_LIMIT = "solver_limit"
     BELOW_THRESHOLD = "below_threshold"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engines.contracts.kubernetes import Deployment, ReplicaSet, Service, StatefulSet
+from engines.contracts.plan import RoutingSetting
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.network_optimizer.traffic import Cells, Entity, Pair, cross_zone_bytes
 
@@ -12,6 +13,14 @@ _TOPOLOGY_ANNOTATIONS = (
     "service.kubernetes.io/topology-aware-hints",
 )
 _PREFER_SAME_ZONE_SINCE = (1, 34)  # KEP-3015: beta and on by default; PreferClose before
+_TRAFFIC_DISTRIBUTION_SINCE = (1, 31)  # KEP-4444: beta and on by default; the annotation before
+
+
+class Preference(NamedTuple):
+    """How a Service is told to stay within zones."""
+
+    setting: RoutingSetting
+    value: str
 
 
 class Route(NamedTuple):
@@ -21,7 +30,7 @@ class Route(NamedTuple):
     server: Entity
     pairs: tuple[Pair, ...]
     bytes_per_day: int  # that no longer change zones
-    value: str  # of spec.trafficDistribution
+    preference: Preference
 
 
 class Standing(NamedTuple):
@@ -46,7 +55,7 @@ class Routing:
         self._least = min_endpoints_per_zone
         self._has_zones = all(zone is not None for zone in snapshot.nodes.zones)
         self._services = _services_by_entity(snapshot) if self._has_zones else {}
-        self._value = _value(snapshot)
+        self._preference = _preference(snapshot)
 
     def routes(self, candidates: Mapping[Pair, Cells]) -> tuple[Route, ...]:
         """The Services to change, sorted, each pair with one of them."""
@@ -65,15 +74,19 @@ class Routing:
                 server=server,
                 pairs=tuple(pairs),
                 bytes_per_day=sum(cross_zone_bytes(candidates[pair]) for pair in pairs),
-                value=self._value,
+                preference=self._preference,
             )
             for key, (server, pairs) in sorted(found.items())
         )
 
+    def zones_of(self, server: Entity) -> frozenset[str]:
+        """The zones in which a workload has enough ready endpoints to serve clients there."""
+        ready = self._standings[server].ready
+        return frozenset(zone for zone, count in ready.items() if count >= self._least)
+
     def _serves(self, server: Entity) -> bool:
         """Whether there are enough ready endpoints in each zone that has clients."""
-        ready = self._standings[server].ready
-        return all(ready.get(zone, 0) >= self._least for zone in self._client_zones[server])
+        return self._client_zones[server] <= self.zones_of(server)
 
 
 def _client_zones(
@@ -109,21 +122,25 @@ def _services_by_entity(snapshot: ClusterSnapshot) -> Mapping[Entity, Service]:
 def _could_prefer_zones(service: Service) -> bool:
     """Whether a preference would do anything: not yet set, and traffic goes by the Service."""
     spec = service.spec
+    is_kept = service.metadata.controller is not None  # by an operator, which would undo a change
     has_wish = spec.traffic_distribution is not None or any(
         name in service.metadata.annotations for name in _TOPOLOGY_ANNOTATIONS
     )
     is_routed_by_nodes = spec.cluster_ip != "None" and spec.type != "ExternalName"
     stays_on_node = spec.internal_traffic_policy == "Local"
-    return bool(spec.selector) and is_routed_by_nodes and not (has_wish or stays_on_node)
+    is_settled = has_wish or stays_on_node or is_kept
+    return bool(spec.selector) and is_routed_by_nodes and not is_settled
 
 
-def _value(snapshot: ClusterSnapshot) -> str:
-    """The word that every node's version understands."""
+def _preference(snapshot: ClusterSnapshot) -> Preference:
+    """What every node's version understands; where none tells its version, the common word."""
     versions = [_version(one.status.node_info.kubelet_version) for one in snapshot.nodes.items]
-    is_new = bool(versions) and all(
-        version is not None and version >= _PREFER_SAME_ZONE_SINCE for version in versions
-    )
-    return "PreferSameZone" if is_new else "PreferClose"
+    known = [version for version in versions if version is not None]
+    if known and min(known) < _TRAFFIC_DISTRIBUTION_SINCE:
+        return Preference(RoutingSetting.TOPOLOGY_MODE, "Auto")
+    is_new = len(known) == len(versions) > 0 and min(known) >= _PREFER_SAME_ZONE_SINCE
+    word = "PreferSameZone" if is_new else "PreferClose"
+    return Preference(RoutingSetting.TRAFFIC_DISTRIBUTION, word)
 
 
 def _version(text: str) -> tuple[int, int] | None:

@@ -165,6 +165,7 @@ CHANGES: tuple[Permission, ...] = (
     Permission("patch", "apps", "statefulsets", "rightsizing, OOM remediation and affinity"),
     Permission("patch", "apps", "daemonsets", "rightsizing and OOM remediation"),
     Permission("patch", "batch", "cronjobs", "office hours: suspend; OOM remediation"),
+    Permission("patch", "", "services", "network advice: serving clients within their zone"),
 )
 
 SUPERFLUOUS: tuple[Permission, ...] = (

@@ -7,6 +7,7 @@ from engines.contracts.plan import (
     DeleteVolume,
     DrainNode,
     LaunchInstance,
+    PatchServiceRouting,
     PatchWorkloadAffinity,
     PatchWorkloadResources,
     PlanStep,
@@ -108,6 +109,8 @@ DATA_KINDS = {
 PARAMETER_WORDS = {
     "cpu": "CPU",
     "gb": "GB",
+    "hpa": "HPA",
+    "iops": "IOPS",
     "m": "millicores",
     "max": "maximum",
     "mib": "MiB",
@@ -115,6 +118,36 @@ PARAMETER_WORDS = {
     "percent": "%",
     "spot": "Spot",
     "usd": "USD",
+    "vcpu": "vCPU",
+    "vpc": "VPC",
+}
+
+EVIDENCE = {
+    "basis": "Judged by",
+    "capped_by": "Held down by",
+    "cells": "Sizes in the table",
+    "cost_share": "Share of the cluster's cost",
+    "disruption": "Disruption (weighted pods)",
+    "disruption_share": "Share of the cluster's disruption",
+    "has_step": "The plan changes it",
+    "is_saving_known": "Saving known",
+    "lower_bound_usd_per_hour": "No plan can cost less than",
+    "managed_by": "Managed by",
+    "needs_consent": "Consent needed to",
+    "p95_millicores": "CPU, 95th percentile",
+    "peak_millicores": "CPU, peak",
+    "average_millicores": "CPU, average",
+    "peak_bytes": "Memory, peak",
+    "average_bytes": "Memory, average",
+    "prediction": "Model's prediction",
+    "qos_class": "QoS class",
+    "r_squared": "Fit of the growth (R²)",
+    "ratio": "Saving for its disruption",
+    "realisable": "Saves money by itself",
+    "realisable_after": "When it saves money",
+    "requires_approval": "Needs a person's approval",
+    "span_hours": "Seen over",
+    "usd_month_realisable_now": "Realisable now",
 }
 
 RISK_COMPONENTS = {
@@ -134,7 +167,8 @@ def in_words(code: str) -> str:
 def parameter(name: str) -> str:
     """The label of an engine's parameter: its words, with units written as units."""
     first, *others = (PARAMETER_WORDS.get(word, word) for word in name.split("_"))
-    return " ".join((first[:1].upper() + first[1:], *others))
+    capital = first if first == "vCPU" else first[:1].upper() + first[1:]
+    return " ".join((capital, *others))
 
 
 def source_name(kind: str, name: str) -> str:
@@ -222,6 +256,9 @@ def describe_step(step: PlanStep) -> str:  # noqa: C901, PLR0912 - one case for 
             return f"Set requests and limits of {_name(step)}"
         case PatchWorkloadAffinity():
             return f"Set the affinity of {_name(step)}"
+        case PatchServiceRouting():
+            wish = step.value or "to no zone in particular"
+            return f"Route the traffic of Service {step.namespace}/{step.service}: {wish}"
         case SuspendCronjob():
             return f"{'Suspend' if step.suspend else 'Resume'} {_name(step)}"
         case SnapshotVolume():

@@ -11,9 +11,11 @@ from engines.contracts.plan import (
     DeleteVolume,
     DrainNode,
     LaunchInstance,
+    PatchServiceRouting,
     PatchWorkloadAffinity,
     PatchWorkloadResources,
     PlanStep,
+    RoutingSetting,
     ScaleWorkload,
     SnapshotVolume,
     SuspendCronjob,
@@ -49,6 +51,14 @@ REVERSIBLE = (
     PatchWorkloadAffinity(id="s1", workload=WEB, affinity_json="{}", previous_json="null"),
     SuspendCronjob(id="s1", workload=WEB, suspend=True, previously_suspended=False),
     TagResource(id="s1", resource_id="i-1", key="team", value="shop", previous=None),
+    PatchServiceRouting(
+        id="s1",
+        namespace="shop",
+        service="db",
+        setting=RoutingSetting.TRAFFIC_DISTRIBUTION,
+        value="PreferSameZone",
+        previous=None,
+    ),
 )
 FINAL = (
     DrainNode(id="s1", node="node-a"),
@@ -116,6 +126,15 @@ reversible_steps = st.one_of(
         previous=quantities,
         **common,
     ),
+    st.builds(
+        PatchServiceRouting,
+        namespace=words,
+        service=words,
+        setting=st.sampled_from(RoutingSetting),
+        value=quantities,
+        previous=quantities,
+        **common,
+    ),
 )
 
 
@@ -151,6 +170,17 @@ def test_every_type_of_step_is_covered_here():
             REVERSIBLE[6],
             TagResource(id="s1.undo", resource_id="i-1", key="team", value=None, previous="shop"),
         ),
+        (
+            REVERSIBLE[7],
+            PatchServiceRouting(
+                id="s1.undo",
+                namespace="shop",
+                service="db",
+                setting=RoutingSetting.TRAFFIC_DISTRIBUTION,
+                value=None,
+                previous="PreferSameZone",
+            ),
+        ),
     ],
 )
 def test_the_inverse_of_a_step_sets_what_was_there_before(step, undone):
@@ -175,7 +205,7 @@ def test_an_inverse_acts_on_the_same_thing_under_an_id_of_its_own(step):
     undone = inverse_of(step)
 
     assert undone.id == f"{step.id}.undo"
-    for target in ("node", "workload", "resource_id", "key"):
+    for target in ("node", "workload", "resource_id", "key", "namespace", "service"):
         assert getattr(undone, target, None) == getattr(step, target, None)
 
 
@@ -194,7 +224,7 @@ def test_a_step_is_written_under_its_type_without_its_defaults():
     assert written == {"type": "drain_node", "id": "s1", "node": "node-a"}
 
 
-def test_the_names_of_the_steps_are_those_of_the_specification():
+def test_the_names_of_the_steps_are_documented_ones():
     names = {step.__struct_config__.tag for step in PlanStep.__args__}
 
     assert names == {
@@ -206,6 +236,7 @@ def test_the_names_of_the_steps_are_those_of_the_specification():
         "scale_workload",
         "patch_workload_resources",
         "patch_workload_affinity",
+        "patch_service_routing",
         "suspend_cronjob",
         "snapshot_volume",
         "delete_volume",
@@ -222,6 +253,18 @@ def test_the_names_of_the_steps_are_those_of_the_specification():
         ({"type": "run_command", "id": "s1"}, "run_command"),
         ({"type": "cordon_node", "id": "s1", "node": "a", "force": True}, "force"),
         ({"type": "cordon_node", "id": "s1"}, "node"),
+        (
+            {
+                "type": "patch_service_routing",
+                "id": "s1",
+                "namespace": "shop",
+                "service": "db",
+                "setting": "spec.externalName",
+                "value": "evil.example",
+                "previous": None,
+            },
+            "spec.externalName",
+        ),
         ({"type": "drain_node", "id": "s1", "node": "a", "grace_seconds": 0}, "without notice"),
         (
             {

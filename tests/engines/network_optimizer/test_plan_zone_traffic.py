@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.contracts.errors import InvalidInputError
-from engines.contracts.plan import PatchWorkloadAffinity, WorkloadRef
+from engines.contracts.plan import (
+    PatchServiceRouting,
+    PatchWorkloadAffinity,
+    RoutingSetting,
+    WorkloadRef,
+    inverse_of,
+)
 from engines.contracts.results import DecisionStatus, DecisionType
 from engines.contracts.state import CurrentState, compile_state
 from engines.contracts.usage import TrafficRow
@@ -83,6 +89,7 @@ def reasons(response):
     }
 
 
+TOPOLOGY_MODE = 'metadata.annotations["service.kubernetes.io/topology-mode"]'
 PAIR = "StatefulSet/shop/db - StatefulSet/shop/web"
 
 
@@ -452,6 +459,9 @@ def a_service(**spec):
     )
 
 
+OWNED_SERVICE = msgspec.structs.replace(
+    a_service(), metadata=app("db", "a", workload={"owner": ("Operator", "x")})[0].metadata
+)
 BIG = tuple(a_node(f"node-{zone}", zone=f"us-east-1{zone}", cpu=16, gib=64) for zone in ZONES)
 ROUTED = (*app("web", "ab"), *app("db", "aaabbb"))
 CROSSING = (talk("web-0", "db-5", 100), talk("web-1", "db-5", 100))
@@ -464,8 +474,45 @@ def test_a_service_with_enough_endpoints_in_every_zone_of_its_clients_routes_wit
     assert route.subject.kind == "Service"
     assert route.recommended == {"spec.trafficDistribution": "PreferClose"}
     assert cents(route.savings_usd_month) == Decimal("60.83")
-    assert response.execution_plan == ()
     assert response.skipped == ()
+
+
+def test_the_step_of_a_route_knows_what_was_there_and_can_be_taken_back():
+    response = plan(*ROUTED, a_service(), nodes=BIG, traffic=CROSSING)
+
+    step, verify = response.execution_plan
+    assert step == PatchServiceRouting(
+        id="route-shop-db",
+        namespace="shop",
+        service="db",
+        setting=RoutingSetting.TRAFFIC_DISTRIBUTION,
+        value="PreferClose",
+        previous=None,
+    )
+    assert inverse_of(step).value is None
+    assert verify.expectation == "Service shop/db serves clients in their own zone"
+    assert response.warnings == ()  # no pod restarts
+
+
+@pytest.mark.parametrize(
+    ("zone", "moved", "usd"),
+    [("b", {"web": "b"}, "182.50"), ("c", {}, "60.83")],
+)
+def test_a_client_of_routed_traffic_moves_only_where_it_is_served(zone, moved, usd):
+    """web's 100 GB with db are routed: db serves a and b. cache draws web with 200 GB, 121.67 USD:
+    to b it may go, in c its traffic with db would change zones again."""
+    cache = app("cache", zone, workload={"owner": ("Operator", "x")})
+    traffic = (talk("web-0", "db-5", 100), talk("web-0", "cache-0", 200))
+
+    response = plan(
+        *app("web", "a"), *app("db", "aaabbb"), *cache, a_service(), nodes=BIG, traffic=traffic
+    )
+
+    assert moves(response) == moved
+    assert cents(response.estimated_savings) == Decimal(usd)
+    assert reasons(response) == (
+        {} if moved else {"StatefulSet/shop/cache - StatefulSet/shop/web": "held_by_route"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -492,12 +539,39 @@ def test_newer_nodes_know_the_newer_word(version, word):
 
 
 @pytest.mark.parametrize(
+    ("versions", "setting", "value"),
+    [
+        (("v1.31.0", "v1.33.0", "v1.31.2"), "spec.trafficDistribution", "PreferClose"),
+        (("v1.30.9", "v1.33.0", "v1.34.0"), TOPOLOGY_MODE, "Auto"),
+        (("v1.28.1", "", "v1.28.1"), TOPOLOGY_MODE, "Auto"),
+        (("v1.34.1", "", "v1.34.1"), "spec.trafficDistribution", "PreferClose"),
+    ],
+)
+def test_older_nodes_are_told_by_the_annotation(versions, setting, value):
+    nodes = tuple(
+        a_node(
+            f"node-{zone}",
+            zone=f"us-east-1{zone}",
+            cpu=16,
+            status={"nodeInfo": {"kubeletVersion": version}},
+        )
+        for zone, version in zip(ZONES, versions, strict=True)
+    )
+
+    response = plan(*ROUTED, a_service(), nodes=nodes, traffic=CROSSING)
+
+    assert response.recommendations[0].recommended == {setting: value}
+    assert response.execution_plan[0].setting == setting
+
+
+@pytest.mark.parametrize(
     ("objects", "requirements"),
     [
         ((*app("web", "ab"), *app("db", "aaabb"), a_service()), {}),  # two in zone b
         ((*ROUTED, a_service()), {"min_endpoints_per_zone": 4}),
         ((*ROUTED, a_service(clusterIP="None")), {}),  # headless: clients choose by themselves
         ((*ROUTED, a_service(trafficDistribution="PreferClose")), {}),
+        ((*ROUTED, OWNED_SERVICE), {}),  # an operator would undo the change
         ((*ROUTED, a_service(selector={"app": "other"})), {}),
         (ROUTED, {}),
     ],

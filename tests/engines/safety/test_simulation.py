@@ -4,6 +4,8 @@ import pytest
 
 from engines.contracts.plan import (
     DeleteVolume,
+    PatchServiceRouting,
+    RoutingSetting,
     ScaleWorkload,
     SnapshotVolume,
     SuspendCronjob,
@@ -205,6 +207,14 @@ def test_an_instance_is_found_by_its_id_alone():
     [
         ScaleWorkload(id="s1", workload=WEB, replicas=0, previous_replicas=2),
         SuspendCronjob(id="s1", workload=WEB, suspend=True, previously_suspended=False),
+        PatchServiceRouting(
+            id="s1",
+            namespace="shop",
+            service="web",
+            setting=RoutingSetting.TRAFFIC_DISTRIBUTION,
+            value="PreferClose",
+            previous=None,
+        ),
         SnapshotVolume(id="s1", volume_id="vol-1"),
         DeleteVolume(id="s1", volume_id="vol-1"),
         TagResource(id="s1", resource_id="i-od", key="team", value="shop", previous=None),

@@ -8,6 +8,8 @@ from engines.contracts.plan import (
     CordonNode,
     DrainNode,
     LaunchInstance,
+    PatchServiceRouting,
+    RoutingSetting,
     TagResource,
     TerminateInstance,
     WaitForNode,
@@ -64,6 +66,17 @@ def test_an_unknown_code_becomes_readable_words():
         (
             TagResource(id="6", resource_id="i-1", key="a", value=None, previous="b"),
             "Remove tag a from i-1",
+        ),
+        (
+            PatchServiceRouting(
+                id="7",
+                namespace="shop",
+                service="db",
+                setting=RoutingSetting.TRAFFIC_DISTRIBUTION,
+                value="PreferClose",
+                previous=None,
+            ),
+            "Route the traffic of Service shop/db: PreferClose",
         ),
     ],
 )
