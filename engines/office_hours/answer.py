@@ -47,6 +47,11 @@ FORECAST = timedelta(days=7)
 _GONE = Left(
     WorkloadReason.GONE, "sleeps according to the ledger, but the cluster has no such workload"
 )
+_UNREADABLE = Left(
+    WorkloadReason.UNREADABLE,
+    "sleeps according to the ledger and could not be read; the list of problems says why, and what"
+    " is saved of it stays",
+)
 _SLEEPERS = frozenset(
     {
         WorkloadReason.AWAKE,
@@ -61,12 +66,14 @@ _SLEEPERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """All that was decided; ``gone`` are workloads that only the ledger knows."""
+    """All that was decided; ``gone`` are workloads that only the ledger knows, ``unreadable``
+    those of the ledger that are there and could not be read."""
 
     schedules: Schedules
     verdicts: Sequence[Verdict]
     changes: Sequence[Changed]
     gone: Sequence[WorkloadKey]
+    unreadable: Sequence[WorkloadKey]
     nodes: NodePlan
     reckoning: Reckoning
     wake_batch_size: int
@@ -86,6 +93,7 @@ def answer(
     skipped = (
         *(_skipped(one.key, one.outcome) for one in verdicts if isinstance(one.outcome, Left)),
         *(_skipped(key, _GONE) for key in findings.gone),
+        *(_skipped(key, _UNREADABLE) for key in findings.unreadable),
         *(_kept(one) for one in findings.nodes.kept),
     )
     return DecisionResponse(
@@ -295,6 +303,7 @@ def _ledger(findings: Findings, now: datetime) -> dict[str, Json]:
         "forget": [key._asdict() for key in sorted((*stale, *findings.gone))],
         "forget_when_woken": [one.verdict.key._asdict() for one in changes if not one.is_sleep],
         "save_nodes": [_entry(one.saved) for one in findings.nodes.removed],
+        "forget_nodes": list(findings.nodes.still_there),
         "forget_nodes_when_launched": [one.node for one in findings.nodes.launched],
     }
 

@@ -20,6 +20,7 @@ from engines.contracts.snapshot import ClusterSnapshot, WorkloadKey
 from engines.office_hours.calendar import last_closing
 from engines.office_hours.parameters import SavedReplicas
 from engines.office_hours.reasons import WorkloadReason
+from engines.office_hours.recognition import is_kept_by_gitops
 from engines.office_hours.schedules import Environment
 from engines.office_hours.selection import Exempt
 
@@ -122,6 +123,10 @@ def objection_to_sleep(
     workload, target = standing.workload, sleep_target(standing.workload, environment)
     if (keda := autoscalers.keda_of(workload)) is not None:
         return _keda_objection(keda)
+    hpa = autoscalers.hpa_of(workload)
+    maker = None if hpa is None else hpa.metadata.controller
+    if maker is not None and maker.kind == "ScaledObject":  # which itself was not read
+        return _scaled_by_keda(maker.name)
     if isinstance(workload, StatefulSet):
         if target and standing.replicas > target:
             return Exempt(
@@ -135,7 +140,6 @@ def objection_to_sleep(
                 WorkloadReason.CLAIMS_WOULD_BE_DELETED,
                 "would lose its data: its claims are deleted when it is scaled down (whenScaled)",
             )
-    hpa = autoscalers.hpa_of(workload)
     if hpa is not None and 0 < target < hpa.spec.min_replicas:
         return Exempt(
             WorkloadReason.AUTOSCALER_WOULD_UNDO,
@@ -151,13 +155,22 @@ def _keda_objection(keda: ScaledObject) -> Exempt:
     paused = sorted(
         key for key in keda.metadata.annotations if key.startswith("autoscaling.keda.sh/paused")
     )
-    said = (
-        f"is paused by {', '.join(paused)} on ScaledObject {name}, which is left as it is"
-        if paused
-        else f"is scaled by KEDA's ScaledObject {name}, which would undo the change; give that a"
-        " cron trigger with these hours"
+    if not paused:
+        return _scaled_by_keda(name)
+    return Exempt(
+        WorkloadReason.SCALED_BY_KEDA,
+        f"is paused by {', '.join(paused)} on ScaledObject {name}, which is left as it is",
+        (name,),
     )
-    return Exempt(WorkloadReason.SCALED_BY_KEDA, said, (name,))
+
+
+def _scaled_by_keda(name: str) -> Exempt:
+    return Exempt(
+        WorkloadReason.SCALED_BY_KEDA,
+        f"is scaled by KEDA's ScaledObject {name}, which would undo the change; give that a cron"
+        " trigger with these hours",
+        (name,),
+    )
 
 
 def sleep_target(workload: Workload, environment: Environment) -> int:
@@ -217,7 +230,7 @@ def _asleep_already(
             f" {saved.replicas} stay saved.",
         )
     is_soon = saved.slept_at is not None and now - saved.slept_at <= REVERTED_WITHIN
-    if is_soon and standing.replicas == saved.replicas:
+    if is_soon and (standing.replicas == saved.replicas or is_kept_by_gitops(standing.workload)):
         return Left(
             WorkloadReason.REVERTED,
             "was woken within minutes of falling asleep, so something else keeps its replicas"
@@ -277,7 +290,7 @@ def decide_open(
     ceiling = saved.replicas if hpa is None else max(1, hpa.spec.max_replicas)
     wanted = min(saved.replicas, ceiling)
     capped = "" if wanted == saved.replicas else ", the most that its autoscaler allows now"
-    if wanted == standing.replicas:
+    if wanted <= standing.replicas:
         return why._replace(forget=True)
     return Change(
         Action.WAKE,

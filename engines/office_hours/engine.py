@@ -1,6 +1,6 @@
 """From a request to an answer: every workload sleeps, wakes or is left with a reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import timedelta
 
 from engines.contracts.requests import DecisionRequest, convert_part, refused
@@ -64,6 +64,7 @@ def plan_office_hours(request: DecisionRequest) -> DecisionResponse:
         verdicts=verdicts,
         changes=changes,
         gone=tuple(judge.gone()),
+        unreadable=tuple(judge.unreadable()),
         nodes=plan_nodes(request, parameters, schedules, changes, reckoning),
         reckoning=reckoning,
         wake_batch_size=parameters.wake_batch_size,
@@ -110,7 +111,14 @@ class _Judge:
 
     def gone(self) -> Iterator[WorkloadKey]:
         """What the ledger remembers and the cluster no longer has."""
-        yield from sorted(self._ledger.keys() - self._snapshot.workload_index.keys())
+        yield from sorted(self._missing() - _unreadable(self._snapshot))
+
+    def unreadable(self) -> Iterator[WorkloadKey]:
+        """What the ledger remembers and the cluster has, though nobody could read it."""
+        yield from sorted(self._missing() & _unreadable(self._snapshot))
+
+    def _missing(self) -> Set[WorkloadKey]:
+        return self._ledger.keys() - self._snapshot.workload_index.keys()
 
     def _outcome(
         self, key: WorkloadKey, standing: Standing, found: Environment | Exempt
@@ -151,3 +159,13 @@ def _ledger_of(parameters: ScheduleParameters) -> Mapping[WorkloadKey, SavedRepl
     for one in entries:
         ledger.setdefault(WorkloadKey(one.kind, one.namespace, one.name), one)
     return ledger
+
+
+def _unreadable(snapshot: ClusterSnapshot) -> Set[WorkloadKey]:
+    """The objects that are there and could not be used."""
+    aside = (
+        WorkloadKey(one.kind, one.metadata.namespace, one.metadata.name)
+        for one in snapshot.set_aside.get("workloads", ())
+    )
+    problems = (one.subject for one in snapshot.problems)
+    return {*aside, *(WorkloadKey(one.kind, one.namespace, one.name) for one in problems)}

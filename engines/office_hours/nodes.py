@@ -26,10 +26,10 @@ from engines.office_hours.calendar import is_open
 from engines.office_hours.parameters import SavedNode, ScheduleParameters
 from engines.office_hours.reasons import NodeReason
 from engines.office_hours.reckoning import Changed, Reckoning
+from engines.office_hours.recognition import scales_nodes
 from engines.office_hours.savings import NodeEffect
 from engines.office_hours.selection import Schedules
 
-_AUTOSCALERS = ("cluster-autoscaler", "karpenter")
 _MANAGED_LABELS = ("karpenter.sh/nodepool", "karpenter.sh/provisioner-name")
 _AUTO_MODE_LABEL = ("eks.amazonaws.com/compute-type", "auto")
 _BOUGHT_BY_THE_HOUR = (CapacityType.SPOT, CapacityType.ON_DEMAND)
@@ -54,19 +54,20 @@ class RemovedNode(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
-    """What becomes of nodes: those that go, those that stay though they lose pods, and those of an
-    earlier night that are launched again."""
+    """What becomes of nodes: those that go, those that stay though they lose pods, those of an
+    earlier night that are launched again, and those of them that never went."""
 
     removed: tuple[RemovedNode, ...]
     kept: tuple[KeptNode, ...]
     launched: tuple[SavedNode, ...]
+    still_there: tuple[str, ...]
 
 
 def has_node_autoscaler(snapshot: ClusterSnapshot) -> bool:
     """Whether something else takes empty nodes away and brings new ones."""
     name, value = _AUTO_MODE_LABEL
     labels = [one.metadata.labels for one in snapshot.nodes.items]
-    return any(one.metadata.name.startswith(_AUTOSCALERS) for one in snapshot.workloads) or any(
+    return any(map(scales_nodes, snapshot.workloads)) or any(
         found.get(name) == value or any(label in found for label in _MANAGED_LABELS)
         for found in labels
     )
@@ -80,10 +81,17 @@ def plan_nodes(
     reckoning: Reckoning,
 ) -> NodePlan:
     """Decide about every node that loses pods, and every node of the ledger."""
-    launched = tuple(_wanted_back(parameters, schedules, changes, request))
+    wanted = tuple(_wanted_back(parameters, schedules, changes, request))
+    there = request.current_state.cluster.nodes.index
+    launched = tuple(one for one in wanted if one.node not in there)
     chooser = _Chooser(request, parameters, changes, brings_back=bool(launched))
     removed, kept = chooser.choose(reckoning.effects(changes))
-    return NodePlan(removed=removed, kept=kept, launched=launched)
+    return NodePlan(
+        removed=removed,
+        kept=kept,
+        launched=launched,
+        still_there=tuple(one.node for one in wanted if one.node in there),
+    )
 
 
 def node_steps(plan: NodePlan) -> tuple[tuple[PlanStep, ...], tuple[PlanStep, ...]]:

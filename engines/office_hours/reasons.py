@@ -39,6 +39,7 @@ class WorkloadReason(StrEnum):
     REVERTED = "reverted"
     NOTHING_SAVED = "nothing_saved"
     GONE = "gone"
+    UNREADABLE = "unreadable"
 
 
 class NodeReason(StrEnum):

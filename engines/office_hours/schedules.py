@@ -17,6 +17,9 @@ _DAY_NUMBERS = {name: number for number, name in enumerate(_DAYS)} | {
     name[:3]: number for number, name in enumerate(_DAYS)
 }
 _WORKING_DAYS = (0, 1, 2, 3, 4)
+_ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix/", "right/", "Factory")
+"""Files beside the tz database: what the machine is set to, and copies with leap seconds."""
+
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 
 
@@ -103,6 +106,8 @@ def _schedule_of(document: ScheduleDocument) -> Schedule:
 
 
 def _zone(name: str) -> ZoneInfo:
+    if name.startswith(_ZONES_OF_A_MACHINE):
+        raise ValueError(f"timezone {name!r} means another time on each machine")
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder's name is an OSError

@@ -9,43 +9,15 @@ from engines.contracts.kubernetes import Namespace, Workload, template_of
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.office_hours.parameters import ScheduleParameters
 from engines.office_hours.reasons import WorkloadReason
+from engines.office_hours.recognition import (
+    is_production,
+    is_system_component,
+    production_labels,
+)
 from engines.office_hours.schedules import BadSchedule, Environment, read_schedule
 
 ENVIRONMENT_LABEL = "cloudoptim.io/environment"
 ANNOTATION = "cloudoptim.io/office-hours"
-
-_SYSTEM_NAMESPACES = frozenset(
-    {"kube-system", "kube-public", "kube-node-lease", "cloudoptim", "cert-manager", "karpenter",
-     "keda", "ingress-nginx", "istio-system"}
-)  # fmt: skip
-_SYSTEM_NAMES = (
-    "cloudoptim",
-    "coredns",
-    "kube-dns",
-    "cert-manager",
-    "cluster-autoscaler",
-    "karpenter",
-    "keda-operator",
-    "keda-admission",
-    "metrics-server",
-    "vertical-pod-autoscaler",
-    "vpa-",
-    "descheduler",
-    "aws-load-balancer-controller",
-    "aws-node-termination-handler",
-    "ebs-csi-controller",
-    "ingress-nginx",
-    "nginx-ingress",
-    "traefik",
-    "haproxy-ingress",
-    "istiod",
-    "istio-ingressgateway",
-    "external-dns",
-)
-"""DNS, ingress, certificates, autoscalers, and CloudOptim itself: asleep, they take others down."""
-
-_NAME_LABELS = ("app.kubernetes.io/name", "k8s-app", "app")
-_PRODUCTION = frozenset({"prod", "production", "prd", "live"})
 
 
 class Exempt(NamedTuple):
@@ -170,10 +142,7 @@ class Guard:
         )
 
     def _by_role(self, workload: Workload) -> Exempt | None:
-        namespace, labels = workload.metadata.namespace, workload.metadata.labels
-        names = [workload.metadata.name, *(labels.get(one, "") for one in _NAME_LABELS)]
-        is_system = any(name.startswith(_SYSTEM_NAMES) for name in names)
-        if namespace not in _SYSTEM_NAMESPACES and not is_system:
+        if not is_system_component(workload):
             return None
         return Exempt(
             WorkloadReason.SYSTEM_COMPONENT,
@@ -190,12 +159,12 @@ class Guard:
             **template_of(workload).metadata.labels,
             **workload.metadata.labels,
         }
-        said = sorted(key for key, text in labels.items() if text.lower() in _PRODUCTION)
-        if said or environment.document.environment.lower() in _PRODUCTION:
+        said = production_labels(labels)
+        if said or is_production(environment.document.environment):
             return Exempt(
                 WorkloadReason.LABELLED_PRODUCTION,
                 "is production by its labels or its environment, which never sleeps",
-                tuple(said),
+                said,
             )
         if {name, f"{namespace}/{name}"} & set(environment.document.exclusions):
             return Exempt(

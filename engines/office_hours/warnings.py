@@ -10,9 +10,8 @@ from engines.office_hours.calendar import is_open, next_change
 from engines.office_hours.nodes import has_node_autoscaler
 from engines.office_hours.reasons import WarningCode
 from engines.office_hours.reckoning import Changed, Reckoning
+from engines.office_hours.recognition import is_kept_by_gitops
 from engines.office_hours.selection import Schedules
-
-_GITOPS_MARKS = ("argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")
 
 
 def warnings_of(
@@ -101,7 +100,7 @@ def _about_changes(
             " startingDeadlineSeconds if that is not wanted",
             subjects=late,
         )
-    if kept := _names(one for one in asleep if _is_gitops(one)):
+    if kept := _names(one for one in asleep if is_kept_by_gitops(one.verdict.standing.workload)):
         yield Notice(
             code=WarningCode.GITOPS,
             message="these are kept by a GitOps controller, which may undo their sleep; let it"
@@ -112,11 +111,6 @@ def _about_changes(
 
 def _starts_missed_runs(workload: Workload) -> bool:
     return isinstance(workload, CronJob) and workload.spec.starting_deadline_seconds is None
-
-
-def _is_gitops(changed: Changed) -> bool:
-    metadata = changed.verdict.standing.workload.metadata
-    return any(key.startswith(_GITOPS_MARKS) for key in (*metadata.annotations, *metadata.labels))
 
 
 def _names(changes: Iterable[Changed]) -> tuple[str, ...]:

@@ -250,6 +250,27 @@ def test_nodes_come_back_when_their_environment_needs_them(now, fields, is_launc
     assert bool(launches) is is_launched
 
 
+def test_a_node_that_never_went_is_not_launched_a_second_time():
+    """The night's plan failed before node-a was terminated."""
+    response = plan(
+        a_node("node-a"), web(0), now=NOON, saved_replicas=[saved()], saved_nodes=[a_saved_node()]
+    )
+
+    assert [one.action for one in response.recommendations] == ["wake"]
+    assert response.evidence["forget_nodes"] == ["node-a"]
+    assert response.evidence["forget_nodes_when_launched"] == []
+
+
+@pytest.mark.parametrize("nodes", [("node-a",), ()])
+def test_what_is_saved_of_a_node_stays_while_its_environment_sleeps(nodes):
+    response = plan(
+        *map(a_node, nodes), web(0), saved_replicas=[saved()], saved_nodes=[a_saved_node()]
+    )
+
+    assert response.recommendations == ()
+    assert response.evidence["forget_nodes"] == []
+
+
 def test_the_judge_lets_the_night_pass_as_a_recorded_exception():
     """Three on-demand nodes in three zones; with two of them gone only one zone is left."""
     nodes = tuple(a_node(f"node-{zone}", zone=f"us-east-1{zone}") for zone in "abc")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.plan import ScaleWorkload, SuspendCronjob, WorkloadRef
-from engines.contracts.results import DecisionStatus, DecisionType
+from engines.contracts.results import DecisionStatus, DecisionType, Skipped, Subject
 from engines.contracts.state import CurrentState, compile_state
 from engines.office_hours import plan_office_hours
 from tests.builders import (
@@ -169,6 +169,16 @@ def test_saved_replicas_and_changes_by_hand(now, replicas, ledger, expected, is_
     assert bool(response.evidence["forget"]) is is_forgotten
 
 
+@pytest.mark.parametrize(("minute", "expected"), [(46, "reverted"), (44, "changed_by_hand")])
+def test_what_gitops_sets_to_replicas_of_its_own_was_reverted_too(minute, expected):
+    """web had 3 replicas by its autoscaler when it fell asleep; the repository says 2."""
+    ledger = [saved(slept_at=f"2026-08-03T21:{minute}:00Z")]
+
+    response = plan(web(2, labels={"argocd.argoproj.io/instance": "shop"}), saved_replicas=ledger)
+
+    assert verdict(response) == expected
+
+
 def test_a_changed_target_does_not_touch_what_was_saved():
     response = plan(web(2), saved_replicas=[saved(3, slept_to=2)])
 
@@ -256,7 +266,18 @@ def test_what_never_sleeps_and_why(objects, reason):
     assert verdict(plan(*objects)) == reason
 
 
-@pytest.mark.parametrize("name", ["coredns", "karpenter", "ingress-nginx-controller", "cloudoptim"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "coredns",
+        "karpenter",
+        "ingress-nginx-controller",
+        "cloudoptim",
+        "autoscaler-aws-cluster-autoscaler",  # Helm puts its release before the chart's name
+        "edge-traefik",
+        "vpa-recommender",
+    ],
+)
 def test_the_clusters_own_machinery_never_sleeps(name):
     assert verdict(plan(a_workload(name, namespace="dev")), name) == "system_component"
 
@@ -267,17 +288,39 @@ def test_kube_system_never_sleeps_even_where_it_is_labelled():
     assert verdict(plan(namespace, web(namespace="kube-system"))) == "system_component"
 
 
-@pytest.mark.parametrize("label", [{"env": "prod"}, {"cloudoptim.io/tier": "live"}])
+@pytest.mark.parametrize("name", ["mycoredns", "subtraefik-test"])
+def test_a_name_that_only_contains_such_letters_sleeps(name):
+    assert verdict(plan(a_workload(name, namespace="dev")), name) == ("sleep", 0)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"env": "prod"},
+        {"cloudoptim.io/tier": "live"},
+        {"environment": "prod-eu"},
+        {"example.com/stage": "eu_Production"},
+    ],
+)
 def test_a_production_namespace_never_sleeps(label):
     namespace = a_namespace("dev", labels={"cloudoptim.io/environment": "dev"} | label)
 
     assert verdict(plan(namespace, web())) == "labelled_production"
 
 
-def test_an_environment_called_production_never_sleeps():
-    namespace = a_namespace("dev", labels={"cloudoptim.io/environment": "Prod"})
+@pytest.mark.parametrize(
+    "label",
+    [{"env": "non-prod"}, {"env": "pre_prod"}, {"env": "nonprod"}, {"app": "live-chat"}],
+)
+def test_what_only_sounds_like_production_sleeps(label):
+    assert verdict(plan(web(labels=label))) == ("sleep", 0)
 
-    response = plan(namespace, web(), schedules=[SCHEDULE | {"environment": "Prod"}])
+
+@pytest.mark.parametrize("name", ["Prod", "prod-eu"])
+def test_an_environment_called_production_never_sleeps(name):
+    namespace = a_namespace("dev", labels={"cloudoptim.io/environment": name})
+
+    response = plan(namespace, web(), schedules=[SCHEDULE | {"environment": name}])
 
     assert verdict(response) == "labelled_production"
 
@@ -374,6 +417,14 @@ def test_waking_is_capped_by_what_the_autoscaler_allows_now(high, wanted):
     assert ("the most that its autoscaler" in response.recommendations[0].reason) is (wanted < 3)
 
 
+def test_waking_never_takes_replicas_away():
+    """It slept to 2, and its autoscaler allows 1 now: that is the autoscaler's own to do."""
+    response = plan(web(2), an_hpa(1, 1), now=NOON, saved_replicas=[saved(replicas=4, slept_to=2)])
+
+    assert verdict(response) == "awake"
+    assert len(response.evidence["forget"]) == 1
+
+
 def test_what_the_autoscaler_caps_at_its_sleep_is_awake_as_it_is():
     ledger = [saved(3, slept_to=1)]
 
@@ -411,6 +462,27 @@ def test_an_autoscaler_would_undo_a_sleep_above_zero(low, target, expected):
     schedule = SCHEDULE | {"scale_down_replicas": target}
 
     assert verdict(plan(web(), an_hpa(low=low), schedules=[schedule])) == expected
+
+
+def test_an_autoscaler_that_keda_made_is_kedas_word():
+    """ScaledObjects could not be read, and KEDA would start web again from 0."""
+    owner = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "web-events"}
+    hpa = an_object(
+        "HorizontalPodAutoscaler",
+        {
+            "metadata": {
+                "name": "keda-hpa-web-events",
+                "namespace": "dev",
+                "ownerReferences": [owner | {"uid": "1", "controller": True}],
+            },
+            "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 9},
+        },
+    )
+
+    response = plan(web(), hpa)
+
+    assert verdict(response) == "scaled_by_keda"
+    assert [one.subjects for one in response.skipped] == [("web-events",)]
 
 
 @pytest.mark.parametrize("annotations", [{}, {"autoscaling.keda.sh/paused-replicas": "2"}])
@@ -524,6 +596,23 @@ def test_what_the_ledger_remembers_and_the_cluster_lost_is_forgotten():
     assert response.evidence["forget"] == [
         {"kind": "Deployment", "namespace": "dev", "name": "web"}
     ]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "CronJob"])
+def test_what_could_not_be_read_is_not_forgotten(kind):
+    """It is there, and its replicas before sleep must be there too once it can be read again."""
+    problem = Skipped(
+        subject=Subject(kind="Deployment", namespace="dev", name="web"),
+        reason="unreadable_object",
+        message="spec.replicas is no number",
+    )
+
+    response = plan(
+        a_workload("api", namespace="dev"), saved_replicas=[saved(kind=kind)], unread=(problem,)
+    )
+
+    expected = ("unreadable", []) if kind == "Deployment" else ("gone", ["CronJob"])
+    assert (verdict(response), [one["kind"] for one in response.evidence["forget"]]) == expected
 
 
 def busy(node="node-a", count=3):

@@ -90,6 +90,10 @@ def test_weekdays_may_be_off():
         (SPEC | {"timezone": ""}, "timezone ''"),
         (SPEC | {"timezone": "America"}, "'America'"),  # a folder of the database
         (SPEC | {"timezone": "../UTC"}, "../UTC"),
+        (SPEC | {"timezone": "localtime"}, "localtime"),  # of this machine
+        (SPEC | {"timezone": "posixrules"}, "posixrules"),
+        (SPEC | {"timezone": "right/Europe/Berlin"}, "right/"),  # counts leap seconds
+        (SPEC | {"timezone": "PST"}, "PST"),
         ({key: one for key, one in SPEC.items() if key != "timezone"}, "timezone"),
         (SPEC | {"environment": ""}, "environment"),
         (with_weekdays(days=["Thur"]), "Thur"),
