@@ -92,3 +92,21 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     first_seen_at: datetime
     changed_at: datetime
     gone_at: datetime | None = None
+
+
+class TrafficRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the traffic data of a cluster come from, how much and how old they are.
+
+    ``as_of`` is the last moment that was measured and ``as_of_basis`` how that is known;
+    ``covered_seconds`` None: the file does not say how long it measured.
+    """
+
+    cluster_id: str
+    source_name: str
+    pairs: int
+    bytes_per_day: int
+    as_of: datetime
+    as_of_basis: str
+    covered_seconds: int | None
+    imported_at: datetime
+    imported_by: str

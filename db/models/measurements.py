@@ -6,7 +6,14 @@ tables several times smaller.
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, UtcDateTime
@@ -89,3 +96,24 @@ class Node(Base):
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ClusterTraffic(Base):
+    """The traffic between the pods of a cluster as it was last imported.
+
+    ``payload`` is the matrix, compressed; ``as_of`` the last moment that was measured, and
+    ``covered_seconds`` how long that took (None: the file does not say).
+    """
+
+    __tablename__ = "cluster_traffic"
+
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"), primary_key=True)
+    source_name: Mapped[str]
+    pairs: Mapped[int]
+    bytes_per_day: Mapped[int] = mapped_column(BigInteger)
+    as_of: Mapped[datetime] = mapped_column(UtcDateTime)
+    as_of_basis: Mapped[str]
+    covered_seconds: Mapped[int | None] = mapped_column(BigInteger)
+    imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    imported_by: Mapped[str]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)

@@ -14,6 +14,7 @@ from engines.contracts.errors import InvalidInputError
 from engines.contracts.json_values import Time, refuse_absurd_time
 
 LARGEST_AMOUNT = 2**48  # 256 TiB: more than any machine has, and sums of it stay within int64
+LARGEST_TRAFFIC = 2**62  # bytes a day of all pods together: every sum of it stays within int64
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -165,7 +166,8 @@ class TrafficTable:
     def from_rows(cls, rows: Iterable[TrafficRow]) -> "TrafficTable":
         """Build the matrix from rows in any order; equal repeats count once.
 
-        Raises InvalidInputError where a pair is given twice with different values.
+        Raises InvalidInputError where a pair is given twice with different values, and for a sum
+        that no network moves.
         """
         cells: dict[tuple[PodKey, PodKey], int] = {}
         for row in rows:
@@ -177,6 +179,12 @@ class TrafficTable:
                     "is given twice with different values",
                     next_step="give one row for each pair of pods",
                 )
+        if sum(cells.values()) > LARGEST_TRAFFIC:
+            raise InvalidInputError(
+                "traffic",
+                "adds up to more than 4 exabytes a day",
+                next_step="give bytes a day; is it another unit?",
+            )
         pods = tuple(sorted({pod for pair in cells for pod in pair}))
         position = {pod: index for index, pod in enumerate(pods)}
         pairs = sorted(cells)

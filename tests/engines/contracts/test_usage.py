@@ -138,3 +138,12 @@ def test_an_exact_repeat_of_a_pair_counts_once():
 def test_an_amount_of_traffic_that_cannot_be_is_refused(amount):
     with pytest.raises(ValueError, match="bytes_per_day must be"):
         transfer("a", "b", amount)
+
+
+def test_traffic_that_no_network_moves_is_refused():
+    """512 x 2^53 are 2^62, which is the most; one more pod is too much."""
+    rows = [transfer(f"pod-{number}", "db", 2**53) for number in range(513)]
+
+    assert int(TrafficTable.from_rows(rows[:512]).bytes_per_day.sum()) == 2**62
+    with pytest.raises(InvalidInputError, match="4 exabytes"):
+        TrafficTable.from_rows(rows)
