@@ -1,6 +1,6 @@
 """Hourly use of containers: CPU histogram, memory maximum, number of readings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import RowMapping, delete, func, insert, select, tuple_
@@ -23,10 +23,16 @@ ContainerName = tuple[str, str, str]  # namespace, pod, container
 
 
 def load(
-    reader: Reader, cluster_id: str, *, since: datetime, until: datetime
+    reader: Reader,
+    cluster_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+    containers: Collection[ContainerName] | None = None,
 ) -> tuple[ContainerHour, ...]:
     """The hours that begin between two moments (``until`` excluded), sorted by container and
-    hour. Containers of pods that are gone are among them."""
+    hour: of some containers (at most a thousand or so), or of all. Those of pods that are gone are
+    among them."""
     query = (
         select(*_COLUMNS)
         .join(ContainerUsage, ContainerUsage.series_id == UsageSeries.id)
@@ -37,6 +43,8 @@ def load(
         )
         .order_by(*_KEY, ContainerUsage.hour)
     )
+    if containers is not None:
+        query = query.where(tuple_(*_KEY).in_(sorted(containers)))
     return tuple(_hour(row._mapping) for row in reader.connection.execute(query))
 
 

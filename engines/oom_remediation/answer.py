@@ -25,7 +25,7 @@ from engines.oom_remediation.cases import (
     annotations_of,
     subject_of,
 )
-from engines.oom_remediation.growth import Nature
+from engines.oom_remediation.growth import Growth, Nature
 from engines.oom_remediation.kills import Kills
 from engines.oom_remediation.parameters import OomParameters
 from engines.oom_remediation.reasons import WarningCode
@@ -84,8 +84,8 @@ def _fix(
         subject=subject_of(found.workload, case.container.name),
         action=RAISE,
         savings_usd_month=usd,
-        reason=f"killed for memory {_times(case.restarts)} in 24 h; memory"
-        f" {_mib(_size(case.in_force.memory))} -> {_mib(_size(new.memory))}",
+        reason=f"killed for memory {_times(case.times_killed)} in 24 h; memory"
+        f" {_mib(_size(case.in_force.memory))} -> {_mib(_size(new.memory))}{_delay(case.growth)}",
         current=as_json(case.written),
         recommended=as_json(new),
         evidence={
@@ -98,18 +98,12 @@ def _fix(
 
 
 def _escalation(found: WorkloadCase, case: Case, parameters: OomParameters) -> Recommendation:
-    looks = {
-        Nature.LEAK: "its memory grows steadily, as of a leak: more memory only delays the next"
-        " kill; look for the leak",
-        Nature.LOAD: "its memory follows its load; size it by what it needs at its peak",
-        Nature.UNKNOWN: "too little of its memory was measured to tell a leak from load",
-    }[case.growth.nature]
     return Recommendation(
         subject=subject_of(found.workload, case.container.name),
         action=ESCALATE,
         savings_usd_month=Decimal(0),
-        reason=f"killed for memory {_times(case.restarts)} in 24 h, too often for an automatic"
-        f" change; {looks}",
+        reason=f"killed for memory {_times(case.times_killed)} in 24 h{_restarted(case)}, too often"
+        f" for an automatic change; {_looks(case.growth)}",
         current=as_json(case.written),
         recommended={} if case.new is None else as_json(case.new),
         evidence={**_evidence(found, case, parameters), "has_step": False},
@@ -128,6 +122,7 @@ def _evidence(found: WorkloadCase, case: Case, parameters: OomParameters) -> dic
             }
             for one in case.kills
         ],
+        "times_killed": case.times_killed,
         "restarts": case.restarts,
         "growth": case.growth.as_json(),
         "base_bytes": remedy.base_bytes if remedy else None,
@@ -138,6 +133,40 @@ def _evidence(found: WorkloadCase, case: Case, parameters: OomParameters) -> dic
         "in_force": as_json(case.in_force),
         "managed_by": managed_by(found.workload),
     }
+
+
+def _looks(growth: Growth) -> str:
+    """Leak or load, with the slope that tells it."""
+    match growth.nature:
+        case Nature.LEAK:
+            return (
+                f"its memory {_slope(growth)}, as of a leak: more memory only delays the next kill;"
+                " look for the leak"
+            )
+        case Nature.LOAD:
+            return (
+                f"its memory {_slope(growth)}, so it follows its load; size it by what it needs at"
+                " its peak"
+            )
+        case _:
+            return "too little of its memory was measured to tell a leak from load"
+
+
+def _slope(growth: Growth) -> str:
+    mib = (growth.bytes_per_hour or 0) / 1024**2
+    moves = "grows" if mib >= 0 else "falls"
+    return f"{moves} by {abs(mib):.1f} MiB an hour over {growth.hours:.0f} h"
+
+
+def _delay(growth: Growth) -> str:
+    """What to say beside a raise: nothing unless it looks like a leak."""
+    if growth.nature is not Nature.LEAK:
+        return ""
+    return f"; its memory {_slope(growth)}, as of a leak, which more memory only delays"
+
+
+def _restarted(case: Case) -> str:
+    return f" and restarted {case.restarts} times" if case.restarts > case.times_killed else ""
 
 
 def _times(count: int) -> str:
@@ -215,6 +244,7 @@ def warnings_of(
         ),
         WarningCode.HEAP_ABOVE_MEMORY: _named(one for one in fixed if _has_large_heap(one)),
         WarningCode.NODE_OUT_OF_MEMORY: kills.nodes_out_of_memory,
+        WarningCode.KILL_WITHOUT_STATUS: kills.unseen,
         WarningCode.UNPRICED_NODES: tuple(
             names[row] for row in np.flatnonzero(costs == UNKNOWN_COST).tolist()
         ),
@@ -240,6 +270,9 @@ _WARNINGS = {
     " new memory; lower the heap's ceiling",
     WarningCode.NODE_OUT_OF_MEMORY: "these nodes ran out of memory as a whole; what the kernel"
     " killed there leaves no trace in any container's status",
+    WarningCode.KILL_WITHOUT_STATUS: "on these nodes the kernel killed a process at its container's"
+    " limit, and no container's status tells of it, for its first process lived on; the nodes'"
+    " kernel logs tell which",
     WarningCode.UNPRICED_NODES: "the cost of these nodes is not known, so what is raised there"
     " counts nothing",
     WarningCode.UNREAD_OBJECTS: "objects or parts of them could not be used, these among them; see"

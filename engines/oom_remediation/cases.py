@@ -48,7 +48,8 @@ class Case:
 
     container: Container
     kills: tuple[PodKill, ...]  # in the order of time
-    restarts: int
+    times_killed: int  # events may tell of more kills than are known one by one
+    restarts: int  # of all causes, where they are known; at least ``times_killed``
     growth: Growth
     written: Setting
     in_force: Setting
@@ -56,7 +57,7 @@ class Case:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether it was killed too often for an automatic change."""
+        """Whether it restarted too often for an automatic change."""
         return self.restarts > MOST_RESTARTS
 
     @property
@@ -218,14 +219,16 @@ class _Judge:
             (PodKill(key.pod, kill) for key in keys for kill in self._kills.by_container[key]),
             key=lambda one: (one.kill.at, one.pod),
         )
-        restarts = sum(
-            max(len(self._kills.by_container[key]), self._kills.repeats.get(key, 0)) for key in keys
-        )
+        killed = {
+            key: max(len(self._kills.by_container[key]), self._kills.repeats.get(key, 0))
+            for key in keys
+        }
         growth = self._growth(row, container.name)
         return Case(
             container=container,
             kills=tuple(kills),
-            restarts=restarts,
+            times_killed=sum(killed.values()),
+            restarts=sum(max(n, self._kills.restarts.get(key, 0)) for key, n in killed.items()),
             growth=growth,
             written=written,
             in_force=before,
@@ -241,8 +244,15 @@ class _Judge:
     def _growth(self, row: int, container: str) -> Growth:
         """By the readings, and the peak by the summary, too; whatever of them was given."""
         growth, key = Growth(), (row, container)
-        if self._state.usage is not None:
-            growth = growth_of(self._state.usage, self._readings.get(key, ()), self._now)
+        usage = self._state.usage
+        if usage is not None:
+            positions = self._readings.get(key, ())
+            kills = {
+                one: tuple(kill.at for kill in self._kills.by_container[killed])
+                for one in positions
+                if (killed := PodContainer(*usage.containers[one])) in self._kills.by_container
+            }
+            growth = growth_of(usage, positions, kills, self._now)
         if self._state.usage_summary is not None:
             growth = with_peak(
                 growth, self._state.usage_summary.memory, self._summaries.get(key, ())

@@ -51,7 +51,7 @@ def recommend_oom_remediation(request: DecisionRequest) -> DecisionResponse:
         evidence={
             "kills": sum(len(one) for one in kills.by_container.values()),
             "containers_killed": len(kills.by_container),
-            "kills_older_than_24_hours": kills.older,
+            "kills_older_than_24_hours": sum(len(one) for one in kills.older.values()),
             "killed_for_another_reason": kills.not_oom,
         },
     )

@@ -2,7 +2,8 @@
 
 Only the reason OOMKilled tells of one; exit code 137 alone is any SIGKILL. A status holds the
 present and the last end of a container, so most kills of a crash loop are in the ledger only. An
-event within a minute of another kill of the container is that kill.
+event within a minute of another kill of the container is that kill. Of a node's events only those
+count as the node's own lack of memory that do not tell of a container's, which has a limit.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ from engines.contracts.kubernetes import (
     Container,
     ContainerStatus,
     Event,
+    OutOfMemory,
     Pod,
     ResourceRequirements,
 )
@@ -28,7 +30,7 @@ SAME_KILL_SECONDS = 60  # an event is written after the kill, and repeats are bu
 
 OOM_KILLED = "OOMKilled"
 _EVENT_REASONS = ("OOMKilled", "OOMKilling")
-_NODE_EVENT_REASONS = ("SystemOOM", "OOMKilling")
+_NODE_EVENT_REASONS = ("SystemOOM", "OOMKilling", "EvictionThresholdMet")
 
 
 class PodContainer(NamedTuple):
@@ -53,23 +55,27 @@ class Kills(NamedTuple):
     """The kills of the window by container, in the order of time.
 
     ``repeats``: how often an event says that the container was killed, where that is more than
-    the kills that are known one by one. ``without_time``: containers whose status does not tell
-    when. ``older`` counts the kills before the window, ``not_oom`` the containers that ended with
-    exit code 137 for another reason.
+    the kills that are known one by one. ``restarts``: how often a container that was killed
+    restarted since its pod was made, where that was within the window. ``without_time``: containers
+    whose status does not tell when. ``older`` are kills before the window, ``not_oom`` counts the
+    containers that ended with exit code 137 for another reason. ``unseen``: nodes on which a
+    process was killed at a container's limit, and no container tells of it.
     """
 
     by_container: Mapping[PodContainer, tuple[Kill, ...]]
     repeats: Mapping[PodContainer, int]
+    restarts: Mapping[PodContainer, int]
     without_time: tuple[PodContainer, ...]
     nodes_out_of_memory: tuple[str, ...]
-    older: int
+    unseen: tuple[str, ...]
+    older: Mapping[PodContainer, tuple[Kill, ...]]
     not_oom: int
 
 
 def gather_kills(snapshot: ClusterSnapshot, ledger: Iterable[RecordedKill], now: datetime) -> Kills:
     """All kills of the last 24 hours. A kill exactly that old still counts."""
     moment = int(now.timestamp())
-    book = _Book()
+    book = _Book(moment - WINDOW_SECONDS, moment + CLOCK_SKEW_SECONDS)
     for one in ledger:
         key = PodContainer(one.namespace, one.pod, one.container)
         known = one.limit_bytes is not None
@@ -78,12 +84,17 @@ def gather_kills(snapshot: ClusterSnapshot, ledger: Iterable[RecordedKill], now:
         book.read_pod(pod)
     events = sorted(snapshot.events, key=lambda one: (one.metadata.namespace, one.metadata.name))
     for event in events:
-        book.read_event(event, moment - WINDOW_SECONDS)
-    return book.within(moment, _nodes_out_of_memory(snapshot, moment))
+        book.read_event(event)
+    return book.closed(events, _under_pressure(snapshot))
 
 
 class _Book:
-    def __init__(self) -> None:
+    """``since`` and ``until`` (Unix seconds) are the window."""
+
+    def __init__(self, since: int, until: int) -> None:
+        self._since, self._until = since, until
+        self._nodes: dict[tuple[str, str], str] = {}
+        self._restarts: dict[PodContainer, int] = {}
         self._kills: dict[PodContainer, dict[int, Kill]] = defaultdict(dict)
         self._events: list[tuple[PodContainer, int]] = []
         self._repeats: dict[PodContainer, int] = {}
@@ -101,12 +112,17 @@ class _Book:
     def read_pod(self, pod: Pod) -> None:
         metadata = pod.metadata
         statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
-        self._containers[metadata.namespace, metadata.name] = [
-            one.name for one in pod.spec.containers
-        ]
+        name = (metadata.namespace, metadata.name)
+        self._containers[name] = [one.name for one in pod.spec.containers]
+        self._nodes[name] = pod.spec.node_name
+        made = metadata.creation_timestamp
+        is_young = made is None or int(made.timestamp()) >= self._since
         for status in statuses:
-            key = PodContainer(metadata.namespace, metadata.name, status.name)
-            for ended in (status.state.terminated, status.last_state.terminated):
+            key = PodContainer(*name, status.name)
+            ends = (status.state.terminated, status.last_state.terminated)
+            if is_young and any(one is not None and one.reason == OOM_KILLED for one in ends):
+                self._restarts[key] = status.restart_count
+            for ended in ends:
                 if ended is None:
                     continue
                 if ended.reason != OOM_KILLED:
@@ -118,7 +134,7 @@ class _Book:
                     at = int(ended.finished_at.timestamp())
                     self.add(key, _with_limit(at, _limit_of(pod, status)))
 
-    def read_event(self, event: Event, since: int) -> None:
+    def read_event(self, event: Event) -> None:
         subject, seen = event.subject, event.last_seen_at
         if subject is None or subject.kind != "Pod" or seen is None:
             return
@@ -131,29 +147,69 @@ class _Book:
         for moment in {first, seen}:
             self._events.append((key, int(moment.timestamp())))
         count = max(event.count, event.series.count if event.series else 0)
-        if int(first.timestamp()) >= since:
+        if int(first.timestamp()) >= self._since:
             self._repeats[key] = max(count, self._repeats.get(key, 0))
 
-    def within(self, moment: int, nodes: tuple[str, ...]) -> Kills:
-        """The kills of the window that ends at ``moment``."""
+    def closed(self, events: Iterable[Event], under_pressure: set[str]) -> Kills:
+        """The kills of the window, and what the events of nodes tell beside them."""
         for key, at in sorted(self._events):
-            near = [one for one in self._kills[key] if abs(one - at) <= SAME_KILL_SECONDS]
-            if not near:
+            if not self._near(self._kills[key], at):
                 self.add(key, Kill(at, None, False, "event"))
-        since, until = moment - WINDOW_SECONDS, moment + CLOCK_SKEW_SECONDS
-        found = {
-            key: tuple(kills[at] for at in sorted(kills) if since <= at <= until)
-            for key, kills in sorted(self._kills.items())
-        }
-        total = sum(len(kills) for kills in self._kills.values())
+        found: dict[PodContainer, tuple[Kill, ...]] = {}
+        older: dict[PodContainer, tuple[Kill, ...]] = {}
+        for key, kills in sorted(self._kills.items()):
+            ordered = tuple(kills[at] for at in sorted(kills) if at <= self._until)
+            before = sum(one.at < self._since for one in ordered)
+            if before:
+                older[key] = ordered[:before]
+            if before < len(ordered):
+                found[key] = ordered[before:]
+        out_of_memory, unseen = self._of_nodes(events)
         return Kills(
-            by_container={key: kills for key, kills in found.items() if kills},
+            by_container=found,
             repeats=self._repeats,
+            restarts=self._restarts,
             without_time=tuple(sorted(self._without_time - set(self._kills))),
-            nodes_out_of_memory=nodes,
-            older=total - sum(len(kills) for kills in found.values()),
+            nodes_out_of_memory=tuple(sorted(out_of_memory | under_pressure)),
+            unseen=tuple(sorted(unseen)),
+            older=older,
             not_oom=len(self._not_oom),
         )
+
+    def _of_nodes(self, events: Iterable[Event]) -> tuple[set[str], set[str]]:
+        """Nodes that ran out of memory as a whole, and those with a kill that nobody tells of.
+
+        A kill at a container's limit says so (node-problem-detector quotes the kernel); one that
+        does not say is the container's own where one was killed there just then.
+        """
+        out_of_memory: set[str] = set()
+        unseen: set[str] = set()
+        killed_at = self._times_by_node()
+        for event in events:
+            seen, subject = event.last_seen_at, event.subject
+            if subject is None or subject.kind != "Node" or seen is None:
+                continue
+            at, scope = int(seen.timestamp()), event.out_of_memory
+            if event.reason not in _NODE_EVENT_REASONS or at < self._since:
+                continue
+            if event.reason == "SystemOOM" or scope is OutOfMemory.NODE:
+                out_of_memory.add(subject.name)
+            elif event.reason == "OOMKilling":
+                times = (*killed_at[subject.name], *killed_at[""])
+                if not self._near(times, at):
+                    (unseen if scope else out_of_memory).add(subject.name)
+        return out_of_memory, unseen
+
+    def _times_by_node(self) -> Mapping[str, list[int]]:
+        """When containers were killed on each node; "": on a node that nobody knows any more."""
+        times: dict[str, list[int]] = defaultdict(list)
+        for key, kills in self._kills.items():
+            times[self._nodes.get((key.namespace, key.pod), "")] += kills
+        return times
+
+    @staticmethod
+    def _near(kills: Iterable[int], at: int) -> bool:
+        return any(abs(one - at) <= SAME_KILL_SECONDS for one in kills)
 
 
 def _with_limit(at: int, limit: tuple[int | None, bool]) -> Kill:
@@ -184,19 +240,12 @@ def _container_in(field_path: str) -> str:
     return field_path.partition("{")[2].rstrip("}")
 
 
-def _nodes_out_of_memory(snapshot: ClusterSnapshot, moment: int) -> tuple[str, ...]:
-    """Nodes that ran out of memory as a whole: by their events of the window, or as they say."""
-    names = {
-        event.subject.name
-        for event in snapshot.events
-        if event.reason in _NODE_EVENT_REASONS
-        and event.subject is not None
-        and event.subject.kind == "Node"
-        and event.last_seen_at is not None
-        and int(event.last_seen_at.timestamp()) >= moment - WINDOW_SECONDS
+def _under_pressure(snapshot: ClusterSnapshot) -> set[str]:
+    """Nodes that say of themselves that they lack memory."""
+    return {
+        node.metadata.name
+        for node in snapshot.nodes.items
+        if any(
+            one.type == "MemoryPressure" and one.status == "True" for one in node.status.conditions
+        )
     }
-    for node in snapshot.nodes.items:
-        conditions = node.status.conditions
-        if any(one.type == "MemoryPressure" and one.status == "True" for one in conditions):
-            names.add(node.metadata.name)
-    return tuple(sorted(names))

@@ -35,6 +35,7 @@ class WarningCode(StrEnum):
     MANAGED_BY_GITOPS = "managed_by_gitops"
     ROLLED_OUT_BY_HAND = "rolled_out_by_hand"
     NODE_OUT_OF_MEMORY = "node_out_of_memory"
+    KILL_WITHOUT_STATUS = "kill_without_status"
     HEAP_ABOVE_MEMORY = "heap_above_memory"
     UNPRICED_NODES = "unpriced_nodes"
     UNREAD_OBJECTS = "unread_objects"

@@ -19,6 +19,7 @@ from engines.contracts.market_rows import to_on_demand_rows, to_price_rows
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import CurrentState, compile_state, merge_documents
+from engines.contracts.usage import UsageRow
 from engines.contracts.usage_summary import UsageSummaryRow
 from engines.planning import CombinedPlan
 from services.access import Actor, Role, authorise
@@ -27,7 +28,7 @@ from services.workflows.decide import decide, decide_combined, limits_of
 from services.workflows.ledgers import live_parameters
 from services.workflows.market_data import MarketData, load_market_data
 from services.workflows.open_cluster import decode_document, load_latest_document
-from services.workflows.usage_history import load_usage_summary
+from services.workflows.usage_history import load_memory_of_killed, load_usage_summary
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
@@ -66,7 +67,8 @@ def recommend(database: Database, question: Question, *, actor: Actor, at: datet
         state = load_latest_document(reader, cluster)
         question = _with_ledgers(reader, cluster, question)
         usage = _usage(reader, cluster, question)
-    market = _market_document(_market(database, cluster, question), usage)
+        readings = _readings(reader, cluster, question)
+    market = _market_document(_market(database, cluster, question), usage, readings)
     request = _request(cluster, question, _joined(state, market))
     response = decide(request)
     with database.transaction() as tx:
@@ -116,6 +118,13 @@ def _usage(reader: Reader, cluster: Cluster, question: Question) -> tuple[UsageS
     if question.decision_type not in SIZING:
         return ()
     return load_usage_summary(reader, cluster.id, at=question.as_of)
+
+
+def _readings(reader: Reader, cluster: Cluster, question: Question) -> tuple[UsageRow, ...]:
+    """How the memory of containers that were killed grew, for the engine that asks why."""
+    if question.decision_type is not DecisionType.OOMKILLED_REMEDIATE:
+        return ()
+    return load_memory_of_killed(reader, cluster.id, at=question.as_of)
 
 
 def _request(cluster: Cluster, question: Question, document: CurrentState) -> DecisionRequest:
@@ -187,9 +196,12 @@ def _market(database: Database, cluster: Cluster, question: Question) -> MarketD
     return load_market_data(database, region=region, at=question.as_of)
 
 
-def _market_document(market: MarketData, usage: tuple[UsageSummaryRow, ...]) -> CurrentState:
+def _market_document(
+    market: MarketData, usage: tuple[UsageSummaryRow, ...], readings: tuple[UsageRow, ...] = ()
+) -> CurrentState:
     """What is stored beside the cluster's state: its market, and its history of use."""
     return CurrentState(
+        usage=readings or None,
         usage_summary=usage or None,
         prices=to_price_rows(market.spot_prices),
         on_demand=to_on_demand_rows(market.on_demand),

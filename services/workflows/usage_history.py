@@ -3,6 +3,9 @@
 CPU: the hourly histograms of a container are added up, so its 95th percentile is that of all its
 readings, at most 5 % (or 0.01 cores) too large. Memory: the largest of the hours' maxima. The
 workload that was noted while a pod lived goes with it.
+
+Of containers that were killed for memory the hours' maxima are given, too, as readings: their slope
+tells a leak from load. Those of all containers would be hundreds of times as much.
 """
 
 from collections.abc import Sequence
@@ -12,13 +15,16 @@ from itertools import groupby
 import numpy as np
 
 from db.measurement_records import ContainerHour
-from db.repositories import container_usage
+from db.repositories import container_usage, oom_kills
 from db.session import Reader
+from engines.contracts.usage import UsageRow
 from engines.contracts.usage_histogram import Counts, bucket_starts, percentile_cores
 from engines.contracts.usage_summary import SummaryOfResource, UsageSummaryRow
 
 WINDOW = timedelta(days=7)
 HOUR_SECONDS = 3600
+KILLED_WITHIN = timedelta(hours=24)
+MOST_KILLED = 500  # containers whose hours are given; of more the last that were killed
 UNOWNED = "Pod"  # what is noted of a pod that no workload makes
 
 
@@ -30,6 +36,37 @@ def load_usage_summary(
     return tuple(
         summarise_hours(tuple(some))
         for _, some in groupby(hours, lambda one: (one.namespace, one.pod, one.container))
+    )
+
+
+def load_memory_of_killed(reader: Reader, cluster_id: str, *, at: datetime) -> tuple[UsageRow, ...]:
+    """The largest memory of each of the last seven days' hours, of the containers that were killed
+    for memory in the last 24 hours.
+
+    An hour's maximum stands at its beginning, so that in the hour of a kill it precedes the kill.
+    """
+    kills = oom_kills.load(reader, cluster_id, since=at - KILLED_WITHIN)
+    last = {
+        (one.namespace, one.pod, one.container): one.killed_at
+        for one in kills
+        if one.killed_at <= at
+    }
+    killed = sorted(last, key=lambda one: last[one])[-MOST_KILLED:]
+    hours = (
+        container_usage.load(reader, cluster_id, since=at - WINDOW, until=at, containers=killed)
+        if killed
+        else ()
+    )
+    return tuple(
+        UsageRow(
+            namespace=one.namespace,
+            pod=one.pod,
+            container=one.container,
+            timestamp=datetime.fromtimestamp(one.hour, UTC),
+            memory_bytes=one.memory_max_bytes,
+        )
+        for one in hours
+        if one.memory_max_bytes
     )
 
 

@@ -27,7 +27,13 @@ from engines.contracts.kubernetes.meta import (
     Quantity,
 )
 from engines.contracts.kubernetes.metrics import ContainerMetrics, NodeMetrics, PodMetrics
-from engines.contracts.kubernetes.network import Endpoint, EndpointSlice, Event, Service
+from engines.contracts.kubernetes.network import (
+    Endpoint,
+    EndpointSlice,
+    Event,
+    OutOfMemory,
+    Service,
+)
 from engines.contracts.kubernetes.nodes import CSINode, CSINodeDriver, Node, NodeCondition
 from engines.contracts.kubernetes.placement import (
     Affinity,
@@ -116,6 +122,7 @@ __all__ = [
     "NodeSelectorTerm",
     "ObjectMeta",
     "ObjectReference",
+    "OutOfMemory",
     "OwnerReference",
     "PersistentVolume",
     "PersistentVolumeClaim",

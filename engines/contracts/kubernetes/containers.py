@@ -43,8 +43,9 @@ class Container(KubernetesStruct, frozen=True, kw_only=True):
     """One container. As an init container with ``restart_policy`` Always it is a sidecar.
 
     ``ports`` keeps those with a host port. ``max_heap_bytes`` is the largest heap ceiling that the
-    container's environment or arguments set (JVM, Go, Node.js), None where none is set; what
-    it was read from is dropped.
+    container's environment or arguments set (JVM, Go, Node.js), None where none is set;
+    ``heap_follows_limit``: they size the heap in percent of the limit (JVM, .NET). What it was read
+    from is dropped.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Container(KubernetesStruct, frozen=True, kw_only=True):
     restart_policy: str | None = None
     resize_policy: tuple[ContainerResizePolicy, ...] = ()
     max_heap_bytes: Integer | None = None
+    heap_follows_limit: bool = False
     env: Transient = msgspec.UNSET
     command: Transient = msgspec.UNSET
     args: Transient = msgspec.UNSET
@@ -74,7 +76,10 @@ class Container(KubernetesStruct, frozen=True, kw_only=True):
 
 
 def _remember_heap(container: Container, text: msgspec.Raw) -> None:
-    """Raise ``max_heap_bytes`` to the largest heap ceiling named in a JSON fragment."""
+    """Raise ``max_heap_bytes`` to the largest heap ceiling named in a JSON fragment, and note a
+    heap that is a share of the limit."""
+    if _HEAP_SHARE.search(bytes(text)):
+        msgspec.structs.force_setattr(container, "heap_follows_limit", True)
     ceilings = (one for one in heap_ceilings(bytes(text)) if one <= _LARGEST_HEAP_BYTES)
     found = max(ceilings, default=0)
     if found > (container.max_heap_bytes or 0):
@@ -86,6 +91,9 @@ _HEAP_FLAG = re.compile(
     rb"-Xmx(\d{1,15})([kKmMgGtT]?)\b"
     rb"|-XX:MaxHeapSize=(\d{1,15})([kKmMgGtT]?)\b"
     rb"|--max[-_]old[-_]space[-_]size[= ](\d{1,12})\b"
+)
+_HEAP_SHARE = re.compile(
+    rb"-XX:(?:Max|Min|Initial)RAM(?:Percentage|Fraction)=|GCHeapHardLimitPercent"
 )
 _GO_LIMIT = re.compile(r"(\d{1,19})(B|KiB|MiB|GiB|TiB)?")
 _JVM_UNITS = {b"": 1, b"k": 1 << 10, b"m": 1 << 20, b"g": 1 << 30, b"t": 1 << 40}

@@ -1,10 +1,12 @@
 """Services, their endpoints, and events."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 import msgspec
 
 from engines.contracts.json_values import Integer, Time, tidy_times
+from engines.contracts.kubernetes.containers import Transient
 from engines.contracts.kubernetes.meta import (
     KubernetesObject,
     KubernetesStruct,
@@ -80,10 +82,31 @@ class EventSeries(KubernetesStruct, frozen=True, kw_only=True):
         tidy_times(self, "last_observed_time")
 
 
-class Event(KubernetesObject, frozen=True, kw_only=True):
-    """Something that happened. The message is not kept: it may quote customer data.
+class OutOfMemory(StrEnum):
+    """Whose memory ran out when the kernel killed, or the kubelet evicted."""
 
-    ``involved_object`` of core/v1 and ``regarding`` of events.k8s.io/v1 are one thing: ``subject``.
+    CONTAINER = "container"
+    NODE = "node"
+
+
+_MEMORY_OF = {
+    OutOfMemory.CONTAINER: (b"Memory cgroup out of memory", b"CONSTRAINT_MEMCG"),
+    OutOfMemory.NODE: (
+        b"Out of memory: Kill",
+        b"CONSTRAINT_NONE",
+        b"System OOM encountered",
+        b"Attempting to reclaim memory",
+    ),
+}
+"""The words of the kernel (which node-problem-detector quotes) and of the kubelet."""
+
+
+class Event(KubernetesObject, frozen=True, kw_only=True):
+    """Something that happened. The message is not kept, for it may quote customer data: only
+    whose memory ran out, where it tells that.
+
+    ``involved_object`` of core/v1 and ``regarding`` of events.k8s.io/v1 are one thing: ``subject``;
+    so are their ``message`` and ``note``.
     """
 
     involved_object: ObjectReference | None = None
@@ -95,9 +118,18 @@ class Event(KubernetesObject, frozen=True, kw_only=True):
     last_timestamp: Time | None = None
     event_time: Time | None = None
     series: EventSeries | None = None
+    out_of_memory: OutOfMemory | None = None
+    message: Transient = msgspec.UNSET
+    note: Transient = msgspec.UNSET
 
     def __post_init__(self) -> None:
         tidy_times(self, "first_timestamp", "last_timestamp", "event_time")
+        for name in ("message", "note"):
+            text = getattr(self, name)
+            if text is not msgspec.UNSET:
+                if found := _memory_of(bytes(text)):
+                    msgspec.structs.force_setattr(self, "out_of_memory", found)
+                msgspec.structs.force_setattr(self, name, msgspec.UNSET)
 
     @property
     def subject(self) -> ObjectReference | None:
@@ -110,3 +142,11 @@ class Event(KubernetesObject, frozen=True, kw_only=True):
         repeats = self.series.last_observed_time if self.series else None
         moments = (self.last_timestamp, repeats, self.event_time, self.first_timestamp)
         return max((one for one in moments if one), default=self.metadata.creation_timestamp)
+
+
+def _memory_of(message: bytes) -> OutOfMemory | None:
+    """Whose memory ran out by a message; None: it does not tell."""
+    for scope, words in _MEMORY_OF.items():
+        if any(one in message for one in words):
+            return scope
+    return None

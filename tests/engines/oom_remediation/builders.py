@@ -98,9 +98,11 @@ def an_event(
     reason: str = "OOMKilled",
     count: int = 1,
     first: float | None = None,
+    words: Mapping[str, str] | None = None,
     **subject: str,
 ) -> Any:
-    """An event about the first pod's container, or about what ``subject`` says."""
+    """An event about the first pod's container, or about what ``subject`` says; ``words`` are its
+    message or note."""
     about = {
         "kind": "Pod",
         "namespace": "shop",
@@ -117,6 +119,7 @@ def an_event(
             "count": count,
             "firstTimestamp": text(hours_ago if first is None else first),
             "lastTimestamp": text(hours_ago),
+            **(words or {}),
         },
     )
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.builders import a_pod, a_workload
+from engines.contracts.results import DecisionType
+from engines.contracts.state import compile_state
+from engines.oom_remediation import recommend_oom_remediation
+from tests.builders import a_document, a_node, a_pod, a_request, a_workload
 from tests.engines.oom_remediation.builders import (
     USUAL,
     a_status,
@@ -17,6 +20,13 @@ from tests.engines.rightsizing.builders import POD_NAMES, a_container, reasons
 
 RUNNING = {"running": {}}
 UNHARMED = web(statuses=())
+
+
+def remedy_of(*objects):
+    request = a_request(
+        compile_state(a_document(*objects)), decision_type=DecisionType.OOMKILLED_REMEDIATE
+    )
+    return recommend_oom_remediation(request)
 
 
 def kills(response):
@@ -132,6 +142,111 @@ def test_an_event_of_a_node_is_a_warning():
     assert not response.recommendations
     warnings = {one.code: one.subjects for one in response.warnings}
     assert warnings["node_out_of_memory"] == ("node-a",)
+
+
+CGROUP = "Memory cgroup out of memory: Killed process 3504804 (java) total-vm:753508kB, oom_score"
+SYSTEM = "Out of memory: Killed process 3103923 (stress-ng-vm) total-vm:15791416kB, anon-rss:1kB"
+SILENT = "Killed process 3103923 (stress-ng-vm) total-vm:15791416kB, anon-rss:1kB, file-rss:0kB"
+
+
+def nodes_by_warning(*objects, events):
+    response = remedy(*objects, events=events)
+    return {
+        one.code: one.subjects
+        for one in response.warnings
+        if one.code in ("node_out_of_memory", "kill_without_status")
+    }
+
+
+def of_node(hours_ago, message, reason="OOMKilling", field="message", **subject):
+    about = {"kind": "Node", "namespace": "", "name": "node-a", **subject}
+    return an_event(hours_ago, reason=reason, words={field: message}, **about)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (CGROUP, {}),
+        (SYSTEM, {"node_out_of_memory": ("node-a",)}),
+        (SILENT, {}),  # at just that time a container on the node was killed
+    ],
+)
+def test_what_the_kernel_says_tells_a_container_s_kill_from_the_node_s(message, expected):
+    """The pod's container was killed an hour ago, on node-a."""
+    assert nodes_by_warning(*web(), events=[of_node(1, message)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (CGROUP, {"kill_without_status": ("node-a",)}),
+        (SYSTEM, {"node_out_of_memory": ("node-a",)}),
+        (SILENT, {"node_out_of_memory": ("node-a",)}),
+    ],
+)
+def test_a_kill_that_no_status_tells_of(message, expected):
+    """The child of a first process that lives on."""
+    assert nodes_by_warning(*UNHARMED, events=[of_node(1, message)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(60, {}), (61, {"kill_without_status": ("node-a",)})]
+)
+def test_a_node_s_event_is_the_kill_of_that_minute(seconds, expected):
+    event = of_node(1 - seconds / 3600, CGROUP)
+
+    assert nodes_by_warning(*web(), events=[event]) == expected
+
+
+def test_a_kill_on_another_node_is_another_one():
+    event = of_node(1, CGROUP, name="node-b")
+
+    assert nodes_by_warning(*web(), events=[event]) == {"kill_without_status": ("node-b",)}
+
+
+def test_a_kill_of_a_pod_that_is_gone_may_have_been_on_any_node():
+    response = remedy(
+        *UNHARMED,
+        events=[of_node(1, CGROUP)],
+        oom_history=[recorded(1, pod="web-5c4d-xvr4q")],
+    )
+
+    assert "kill_without_status" not in {one.code for one in response.warnings}
+
+
+def test_the_other_api_of_events_calls_its_message_a_note():
+    event = of_node(1, SYSTEM, field="note")
+
+    assert nodes_by_warning(*UNHARMED, events=[event]) == {"node_out_of_memory": ("node-a",)}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Attempting to reclaim memory", {"node_out_of_memory": ("node-a",)}),
+        ("Attempting to reclaim ephemeral-storage", {}),
+    ],
+)
+def test_a_node_that_evicts_for_memory_lacks_it(message, expected):
+    event = of_node(1, message, reason="EvictionThresholdMet")
+
+    assert nodes_by_warning(*UNHARMED, events=[event]) == expected
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(24, True), (24.01, False)])
+def test_a_node_s_events_of_the_last_24_hours_count(hours, counts):
+    assert bool(nodes_by_warning(*UNHARMED, events=[of_node(hours, SYSTEM)])) is counts
+
+
+@pytest.mark.parametrize(("status", "expected"), [("True", ("node-a",)), ("False", None)])
+def test_a_node_says_itself_that_it_lacks_memory(status, expected):
+    condition = {"type": "MemoryPressure", "status": status}
+    node = a_node(status={"conditions": [{"type": "Ready", "status": "True"}, condition]})
+
+    response = remedy_of(node, *UNHARMED)
+
+    warnings = {one.code: one.subjects for one in response.warnings}
+    assert warnings.get("node_out_of_memory") == expected
 
 
 def test_a_kill_without_a_time_is_named():

@@ -10,7 +10,7 @@ from engines.contracts.usage import UsageTable
 from engines.contracts.usage_summary import to_summary_rows
 from engines.oom_remediation import recommend_oom_remediation
 from engines.rightsizing.summaries import summarise
-from tests.builders import NOW, a_document, a_node, a_request, a_workload, an_object
+from tests.builders import NOW, a_document, a_node, a_pod, a_request, a_workload, an_object
 from tests.engines.oom_remediation.builders import (
     USUAL,
     a_status,
@@ -18,6 +18,7 @@ from tests.engines.oom_remediation.builders import (
     memory_of,
     recorded,
     remedy,
+    text,
     web,
 )
 from tests.engines.rightsizing.builders import (
@@ -171,6 +172,50 @@ def test_more_than_three_restarts_are_for_a_person(count, action):
     assert bool(response.execution_plan) is (action == "raise_memory")
 
 
+@pytest.mark.parametrize(
+    ("restarts", "made_hours_ago", "action"),
+    [
+        (3, 5, "raise_memory"),
+        (4, 5, "escalate_manual_review"),
+        (4, 24, "escalate_manual_review"),
+        (4, 24.1, "raise_memory"),  # nobody knows how many of them are of the last day
+        (4, None, "escalate_manual_review"),
+    ],
+)
+def test_each_restart_of_a_young_pod_counts(restarts, made_hours_ago, action):
+    """Its status tells of one kill, and how often it restarted since it was made."""
+    made = None if made_hours_ago is None else text(made_hours_ago)
+    status = {**a_status(), "restartCount": restarts}
+    pod = a_pod(
+        POD_NAMES[0],
+        on="node-a",
+        spec={"containers": [USUAL]},
+        metadata={"creationTimestamp": made},
+        status={"containerStatuses": [status]},
+    )
+
+    recommendation = only(remedy(*UNHARMED[:2], pod))
+
+    assert recommendation.action == action
+    assert recommendation.evidence["times_killed"] == 1
+
+
+def test_restarts_are_not_all_called_kills():
+    """Four restarts of which one is known to be a kill."""
+    status = {**a_status(), "restartCount": 4}
+    pod = a_pod(
+        POD_NAMES[0],
+        on="node-a",
+        spec={"containers": [USUAL]},
+        metadata={"creationTimestamp": text(3)},
+        status={"containerStatuses": [status]},
+    )
+
+    reason = only(remedy(*UNHARMED[:2], pod)).reason
+
+    assert reason.startswith("killed for memory once in 24 h and restarted 4 times, too often")
+
+
 def test_restarts_of_all_pods_are_counted_together():
     history = [recorded(hour + 1, pod=name) for name in POD_NAMES for hour in range(2)]
 
@@ -227,7 +272,7 @@ def test_growth_before_the_last_seven_days_does_not_count(hours_ago, hours):
     [(12, 60, "load"), (12, 59, "unknown"), (11, 60, "unknown")],
 )
 def test_a_piece_has_twelve_readings_over_an_hour(samples, minutes, nature):
-    usage = readings(samples=samples, hours=minutes / 60)
+    usage = readings(samples=samples, hours=minutes / 60, hours_ago=1)
 
     assert only(remedy(*web(), usage=usage)).evidence["growth"]["nature"] == nature
 
@@ -243,6 +288,98 @@ def test_a_saw_tooth_of_kills_is_a_leak():
     growth = only(remedy(*web(), usage=usage)).evidence["growth"]
 
     assert (growth["nature"], growth["hours"]) == ("leak", 19)
+
+
+def test_short_teeth_of_a_saw_share_one_slope():
+    """Four kills in a day: teeth of six hourly readings, 30 MiB an hour each, from 200 MiB on.
+    Together 20 hours are covered: four teeth of 5 hours."""
+    usage = [
+        row
+        for hour in range(24)
+        for row in readings(mib=200 + 30 * (hour % 6), samples=1, hours_ago=24 - hour)
+    ]
+    history = [recorded(24 - 6 * tooth + 0.5) for tooth in range(1, 5)]
+
+    response = remedy(*UNHARMED, usage=usage, oom_history=history)
+
+    growth = only(response).evidence["growth"]
+    assert (growth["nature"], growth["pieces"], growth["hours"]) == ("leak", 4, 20)
+    assert growth["slope_bytes_per_hour"] == 30 * MIB
+    assert growth["r_squared"] == 1
+    assert "grows by 30.0 MiB an hour over 20 h, as of a leak" in only(response).reason
+
+
+def test_teeth_of_two_readings_tell_nothing():
+    """Killed every two hours of the last day; two points always lie on a line."""
+    usage = [
+        row
+        for hour in range(24)
+        for row in readings(mib=300 + 10 * (hour % 2), samples=1, hours_ago=24 - hour)
+    ]
+    history = [recorded(24 - 2 * tooth + 0.5) for tooth in range(1, 13)]
+
+    response = remedy(*UNHARMED, usage=usage, oom_history=history)
+
+    assert only(response).evidence["growth"]["nature"] == "unknown"
+    assert "too little of its memory was measured" in only(response).reason
+
+
+def test_a_kill_cuts_even_where_memory_hardly_fell():
+    """From 400 to 500 MiB in 20 hours, killed, and again from 380: no fall is over 30 %."""
+    usage = [
+        row
+        for hour in range(40)
+        for row in readings(mib=400 + 5 * (hour % 20), samples=1, hours_ago=40 - hour)
+    ]
+
+    growth = only(remedy(*UNHARMED, usage=usage, oom_history=[recorded(20.5)])).evidence["growth"]
+
+    assert (growth["nature"], growth["hours"]) == ("leak", 19)
+
+
+def test_the_calm_of_an_earlier_revision_does_not_hide_a_leak():
+    """The pods of the old revision used 200 MiB for six days; the new one leaks since 20 hours."""
+    calm = readings("web-5c4d-xvr4q", mib=200, samples=145, hours=144, hours_ago=22)
+    leaking = growing(15, start=200, hours=20)
+
+    growth = only(remedy(*web(), usage=(*calm, *leaking))).evidence["growth"]
+
+    assert (growth["nature"], growth["hours"]) == ("leak", 19)
+
+
+def test_a_calm_week_before_the_last_restart_does_not_hide_a_leak():
+    """Six days of 400 MiB, a restart two days ago, and a leak since."""
+    calm = readings(mib=400, samples=121, hours=120, hours_ago=48.5)
+    leaking = growing(5, start=200, hours=48)
+
+    growth = only(remedy(*UNHARMED, usage=(*calm, *leaking), oom_history=[recorded(0.5)]))
+
+    assert growth.evidence["growth"]["nature"] == "leak"
+
+
+def test_where_no_killed_pod_was_measured_the_others_tell():
+    growth = only(remedy(*UNHARMED, usage=growing(5), oom_history=[recorded(1, pod=POD_NAMES[1])]))
+
+    assert growth.evidence["growth"]["nature"] == "leak"
+
+
+def test_a_fix_of_what_leaks_says_that_it_only_delays():
+    history = [recorded(0.5)]
+
+    reason = only(remedy(*UNHARMED, usage=growing(5), oom_history=history)).reason
+
+    assert reason == (
+        "killed for memory once in 24 h; memory 512 MiB -> 768 MiB; its memory grows by 5.0 MiB an"
+        " hour over 47 h, as of a leak, which more memory only delays"
+    )
+
+
+def test_an_escalation_for_load_says_how_its_memory_moves():
+    history = [recorded(0.1 * hour) for hour in range(4)]
+
+    reason = only(remedy(*UNHARMED, usage=growing(-1, start=400), oom_history=history)).reason
+
+    assert "falls by 1.0 MiB an hour over 47 h, so it follows its load" in reason
 
 
 def test_an_escalation_says_what_the_size_would_be():
