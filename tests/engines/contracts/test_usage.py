@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.contracts.errors import InvalidInputError
 from engines.contracts.usage import (
     ContainerKey,
     TrafficRow,
