@@ -43,6 +43,10 @@ _CAPACITY_LABELS: Mapping[str, Mapping[str, CapacityType]] = {
 }
 """Labels that tell how a node's instance was bought, with their values in lower case."""
 
+_COMPUTE_TYPE_LABEL = "eks.amazonaws.com/compute-type"
+_OUTSIDE_EC2 = frozenset({"fargate", "hybrid"})
+_OUTSIDE_EC2_PROVIDER_ID = re.compile(r"aws://[^/]*/[^/]*/([^/]+/)?fargate-.*|eks-hybrid://.*")
+
 _REMOVAL_TAINTS = frozenset(
     {
         "ToBeDeletedByClusterAutoscaler",
@@ -76,6 +80,8 @@ def node_facts(node: Node, instances: Mapping[str, Instance]) -> NodeFacts:
     instance_id = instance_id_of(node)
     instance = instances.get(instance_id or "")
     capacity_type = _capacity_type(labels, instance)
+    if capacity_type is None and _is_outside_ec2(node):
+        capacity_type = CapacityType.ON_DEMAND  # nothing that AWS sells as Spot, or could take back
     info = node.status.node_info
     return NodeFacts(
         instance_id=instance_id,
@@ -98,6 +104,20 @@ def instance_id_of(node: Node) -> str | None:
     """The EC2 instance id in the providerID ("aws:///us-east-1a/i-0abc"), or None without one."""
     match = _PROVIDER_ID.fullmatch(node.spec.provider_id)
     return match[1] if match else None
+
+
+def may_stand_on_any_instance(node: Node) -> bool:
+    """Whether nothing tells the node's machine yet: it has no providerID and is known to be EKS's
+    own (Fargate) or its owner's (hybrid) by no label either."""
+    return not node.spec.provider_id and not _is_outside_ec2(node)
+
+
+def _is_outside_ec2(node: Node) -> bool:
+    """Fargate and hybrid nodes, by label or providerID."""
+    return (
+        node.metadata.labels.get(_COMPUTE_TYPE_LABEL) in _OUTSIDE_EC2
+        or _OUTSIDE_EC2_PROVIDER_ID.fullmatch(node.spec.provider_id) is not None
+    )
 
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from engines.contracts.aws import Instance
-from engines.contracts.node_facts import instance_id_of
+from engines.contracts.node_facts import instance_id_of, may_stand_on_any_instance
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.contracts.state import ClusterState
 from engines.ghost_probe.ownership import KnownOwners, Marks, Owner, group_of
@@ -13,7 +13,6 @@ from engines.ghost_probe.parameters import GhostParameters
 from engines.ghost_probe.reasons import InstanceReason, RefusalReason
 
 START_GRACE = timedelta(minutes=30)  # Karpenter and Cluster Autoscaler wait 15-20 for a node
-_FARGATE_LABEL = ("eks.amazonaws.com/compute-type", "fargate")
 
 
 class Refusal(NamedTuple):
@@ -97,12 +96,7 @@ def _refusal_by_nodes(snapshot: ClusterSnapshot, previous: int | None) -> Refusa
 
 def _unidentified(snapshot: ClusterSnapshot) -> list[str]:
     """Nodes that may stand on any instance. Fargate, hybrid and foreign nodes stand on none."""
-    label, value = _FARGATE_LABEL
-    return [
-        node.metadata.name
-        for node in snapshot.nodes.items
-        if not node.spec.provider_id and node.metadata.labels.get(label) != value
-    ]
+    return [node.metadata.name for node in snapshot.nodes.items if may_stand_on_any_instance(node)]
 
 
 def node_instance_ids(snapshot: ClusterSnapshot) -> frozenset[str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from engines.contracts.node_facts import may_stand_on_any_instance
 from engines.contracts.plan import (
     CordonNode,
     DrainNode,
@@ -39,11 +40,12 @@ class KnownNodes:
     """The nodes of a cluster as a plan may name them.
 
     ``counted`` are those that are capacity; ``instance_ids`` has every node, None where its
-    instance is not known.
+    instance is not known or there is none; ``unidentified`` are those that may stand on any.
     """
 
     counted: Mapping[str, FleetNode]
     instance_ids: Mapping[str, str | None]
+    unidentified: tuple[str, ...]
     unclear: tuple[str, ...]  # counted, but nothing tells how they are bought: taken for Spot
 
     @classmethod
@@ -70,6 +72,11 @@ class KnownNodes:
                 for row in rows
             },
             instance_ids=dict(zip(table.names, table.instance_ids, strict=True)),
+            unidentified=tuple(
+                name
+                for name, node in zip(table.names, table.items, strict=True)
+                if may_stand_on_any_instance(node)
+            ),
             unclear=tuple(table.names[row] for row in rows if table.capacity_types[row] is None),
         )
 
@@ -264,7 +271,7 @@ class _Player:
         """The node of the instance; None: it is none of this cluster's, or nobody can tell."""
         if (node := self._node_by_instance.get(step.instance_id)) is not None:
             return node
-        if unidentified := [node for node, known in self._nodes.instance_ids.items() if not known]:
+        if unidentified := self._nodes.unidentified:
             self._problem(
                 step.instance_id,
                 f"step {step.id!r} terminates {step.instance_id}, and it may be one of the"

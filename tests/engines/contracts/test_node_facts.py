@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.contracts.node_facts import node_facts
+from engines.contracts.node_facts import may_stand_on_any_instance, node_facts
 from engines.contracts.pricing import CapacityType
 from tests.builders import a_node, an_instance, instance_id_for
 
@@ -121,6 +121,30 @@ def test_the_kubelet_tells_the_architecture_where_no_label_does():
 )
 def test_only_an_ec2_provider_id_names_an_instance(provider_id, instance_id):
     assert facts_of(a_node(spec={"providerID": provider_id})).instance_id == instance_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "capacity_type", "may_be_any"),
+    [
+        ({"spec": {"providerID": "aws:///us-east-1a/fargate-ip-10-0-0-1"}}, "on-demand", False),
+        ({"spec": {"providerID": "aws:///us-east-1a/1f2e/fargate-ip-10-0-0"}}, "on-demand", False),
+        ({"labels": {"eks.amazonaws.com/compute-type": "fargate"}}, "on-demand", False),
+        ({"labels": {"eks.amazonaws.com/compute-type": "hybrid"}}, "on-demand", False),
+        ({"spec": {"providerID": "eks-hybrid:///eu-west-1/cluster/mi-0123"}}, "on-demand", False),
+        ({"labels": {"eks.amazonaws.com/compute-type": "auto"}}, None, True),
+        ({}, None, True),
+        ({"spec": {"providerID": "aws:///us-east-1a/i-0123abcd"}}, None, False),
+        ({"spec": {"providerID": "gce://project/zone/gke-node"}}, None, False),
+    ],
+)  # fmt: skip
+def test_fargate_and_hybrid_nodes_are_no_instances_and_nothing_takes_them_back(
+    fields, capacity_type, may_be_any
+):
+    labels = {**NO_CAPACITY_LABEL, **fields.get("labels", {})}
+    node = a_node(labels=labels, spec=fields.get("spec", {"providerID": ""}))
+
+    assert facts_of(node).capacity_type == capacity_type
+    assert may_stand_on_any_instance(node) is may_be_any
 
 
 def test_a_node_outside_ec2_is_not_asked_how_it_was_bought():

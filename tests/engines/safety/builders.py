@@ -20,6 +20,7 @@ from engines.contracts.plan import (
 from engines.contracts.pricing import CapacityType, InstanceType, SpotPriceHistory
 from engines.contracts.snapshot import ClusterSnapshot, Groups, NodeTable, PodTable
 from engines.contracts.state import ClusterState
+from tests.builders import a_node
 
 MIB = 1024 * 1024
 CPU = 3920
@@ -110,16 +111,14 @@ def _node_table(rows):
     cpu = np.array([row.cpu for row in rows], np.int64)
     zeros = np.zeros(len(rows), np.int64)
     return NodeTable(
-        items=(None,) * len(rows),
+        items=tuple(a_node(row.name, spec={"providerID": _provider_id(row)}) for row in rows),
         names=tuple(row.name for row in rows),
         index={row.name: position for position, row in enumerate(rows)},
         instance_types=tuple(row.instance_type for row in rows),
         zones=tuple(row.zone for row in rows),
         regions=tuple("us-east-1" for _ in rows),
         capacity_types=tuple(row.capacity_type for row in rows),
-        instance_ids=tuple(
-            f"i-{row.name}" if row.instance_id == "" else row.instance_id for row in rows
-        ),
+        instance_ids=tuple(_instance_id(row) for row in rows),
         architectures=tuple("amd64" for _ in rows),
         operating_systems=tuple("linux" for _ in rows),
         ready=np.array([row.ready for row in rows], np.bool_),
@@ -134,6 +133,15 @@ def _node_table(rows):
         capacity_memory_bytes=memory,
         extended={},
     )
+
+
+def _instance_id(row):
+    return f"i-{row.name}" if row.instance_id == "" else row.instance_id
+
+
+def _provider_id(row):
+    known = _instance_id(row)
+    return "" if known is None else f"aws:///{row.zone}/{known}"
 
 
 def _none(dtype):

@@ -1,5 +1,7 @@
 """The judge on clusters that came through the real parsing path, not through columns by hand."""
 
+import pytest
+
 from engines.allocation import AllocationProblem, Capacity, Offering
 from engines.contracts.plan import DrainNode, LaunchInstance, TerminateInstance
 from engines.contracts.pricing import CapacityType
@@ -35,6 +37,39 @@ def test_an_instance_is_the_node_that_names_it_as_its_provider():
     step = TerminateInstance(id="s1", instance_id=instance_id_for("node-b"))
 
     assert not judge_plan(a_cluster(), [step], LIMITS, {}).is_safe
+
+
+@pytest.mark.parametrize(
+    ("odd", "is_safe"),
+    [
+        ({"spec": {"providerID": "aws:///us-east-1a/fargate-ip-10-0-0-9.internal"}}, True),
+        ({"labels": {"eks.amazonaws.com/compute-type": "hybrid"}}, True),
+        ({"spec": {"providerID": "gce://project/zone/node"}}, True),
+        ({}, False),  # it has just registered, and its machine may be the one that goes
+    ],
+)
+def test_a_stray_instance_may_go_where_every_node_is_known_to_be_another_machine(odd, is_safe):
+    odd = {"spec": {"providerID": ""}} | odd
+    state = a_cluster(a_node("odd", **odd))
+
+    verdict = judge_plan(
+        state, [TerminateInstance(id="s1", instance_id="i-0ffffffffffffffff")], LIMITS, {}
+    )
+
+    assert verdict.is_safe is is_safe
+
+
+def test_a_cluster_that_is_half_on_fargate_can_be_changed():
+    """Three of six nodes are Fargate's; taken for Spot, they would be one pool of too many that
+    grows with every node that goes."""
+    labels = {"eks.amazonaws.com/compute-type": "fargate", "karpenter.sh/capacity-type": None}
+    fargate = [a_node(f"fargate-{n}", labels=labels, spec={"providerID": ""}) for n in range(3)]
+    more = a_node("node-d", zone="us-east-1a")
+
+    verdict = judge_plan(a_cluster(*fargate, more), [DrainNode(id="s1", node="node-d")], LIMITS, {})
+
+    assert verdict.action_taken is VerdictAction.APPROVED
+    assert verdict.on_demand_share == 1.0
 
 
 def test_a_node_that_the_termination_handler_has_marked_is_no_capacity():
