@@ -290,7 +290,7 @@ def test_a_failing_plan_stands_beside_its_safe_alternative(open_page, filled_dat
     assert "The safe alternative" in html
     assert list(table(at, "stream_launch")["Count"]) == [3]
     assert list(table(at, "stream_alternative")["Count"]) == [2]
-    assert list(table(at, "stream_skipped")["Why"]) == ["it is a mirror of =HYPERLINK"]
+    assert list(table(at, "stream_skipped")["Why"]) == ["It is a mirror of =HYPERLINK"]
 
 
 # Safety, overview

@@ -26,7 +26,7 @@ COLUMNS = (
     tables.Column(name="state", label="State"),
     tables.Column(name="check", label="Check"),
     tables.Column(name="remedy", label="What to do", width="large"),
-    tables.Column(name="message", label="What was seen", width="large"),
+    tables.Column(name="message", label="What was seen", kind="prose", width="large"),
     tables.Column(name="needed_for", label="Needed for"),
 )
 

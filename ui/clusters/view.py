@@ -52,7 +52,7 @@ PROBLEM_COLUMNS = (
     tables.Column(name="namespace", label="Namespace"),
     tables.Column(name="name", label="Name"),
     tables.Column(name="reason", label="Code"),
-    tables.Column(name="message", label="What is wrong", width="large"),
+    tables.Column(name="message", label="What is wrong", kind="prose", width="large"),
 )
 CAPACITY_COLORS = {
     "spot": charts.GREEN,

@@ -16,14 +16,27 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from ui import session
-from ui.components.formatting import count_of, zone_name
+from ui.components import facts
+from ui.components.formatting import count_of, sentence, zone_name
 
 Kind = Literal[
-    "text", "number", "decimal", "money", "price", "percent", "score", "time", "flag", "bar"
+    "text",
+    "prose",
+    "number",
+    "decimal",
+    "money",
+    "price",
+    "percent",
+    "score",
+    "time",
+    "flag",
+    "bar",
 ]
 Row = Mapping[str, Any]
 
 PAGE_ROWS = 200
+ONE_LINE = 60  # characters that a large column shows
+WRAPPED_PIXELS = 66  # Streamlit wraps text in rows of more than 64 pixels
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _FORMATS = {
     "number": "%,d",
@@ -40,6 +53,7 @@ class Column:
     """One column: the key in the rows, its heading, and what kind of value it holds.
 
     ``percent`` and ``bar`` values are shares of one. ``price`` is USD an hour, ``money`` USD.
+    ``prose`` is a sentence: the rows grow where one would be cut off.
     """
 
     name: str
@@ -64,6 +78,7 @@ def show_table(
             hide_index=True,
             column_config={column.label: _config(column) for column in columns},
             placeholder="-",
+            row_height=_row_height(kept, columns),
         )
 
 
@@ -79,6 +94,7 @@ def choose_from_table(
             hide_index=True,
             column_config={column.label: _config(column) for column in columns},
             placeholder="-",
+            row_height=_row_height(kept, columns),
             on_select="rerun",
             selection_mode="single-row",
         )
@@ -157,6 +173,13 @@ def _page(rows: list[Row], key: str) -> list[Row]:
     return rows[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
 
 
+def _row_height(rows: Sequence[Row], columns: Sequence[Column]) -> int | None:
+    """Three lines where a sentence would be cut off; None: one line, as by default."""
+    prose = [column.name for column in columns if column.kind == "prose"]
+    is_long = any(len(str(row.get(name) or "")) > ONE_LINE for name in prose for row in rows)
+    return WRAPPED_PIXELS if is_long else None
+
+
 def _displayed(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[Any]]:
     """Columns by heading, in the types that the table widget draws."""
     return {
@@ -171,6 +194,8 @@ def _shown(value: Any, column: Column) -> Any:
         return float(value) * 100
     if isinstance(value, Decimal):
         return float(value)
+    if column.kind == "prose":
+        return sentence(facts.in_prose(str(value), session.viewer_zone()))
     return value
 
 
@@ -190,7 +215,7 @@ def _config(column: Column) -> ColumnConfig:
             return kinds.ProgressColumn(
                 column.label, format="%.1f%%", min_value=0, max_value=100, help=note, width=width
             )
-        case "text":
+        case "text" | "prose":
             return kinds.TextColumn(column.label, help=note, width=width)
         case _:
             return kinds.NumberColumn(

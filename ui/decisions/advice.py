@@ -1,24 +1,24 @@
 """The recommendations of any engine but the Spot optimizer: what, from what to what, and why."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import streamlit as st
 
 from engines.contracts.results import DecisionResponse, Recommendation, Subject
-from ui.components import tables, wording
+from ui import session
+from ui.components import facts, formatting, tables, wording
 from ui.components.cards import show_empty, show_heading
 from ui.components.formatting import plain
 
 COLUMNS = (
-    tables.Column(name="kind", label="Kind"),
     tables.Column(name="subject", label="Subject"),
     tables.Column(name="action", label="Advice"),
     tables.Column(name="current", label="Now", width="medium"),
     tables.Column(name="recommended", label="Then", width="medium"),
     tables.Column(name="saving", label="Saves USD/month", kind="money"),
-    tables.Column(name="reason", label="Why", width="large"),
+    tables.Column(name="reason", label="Why", kind="prose", width="large"),
+    tables.Column(name="kind", label="Kind"),
 )
 MOVE_COLUMNS = (
     tables.Column(name="pod", label="Pod"),
@@ -34,7 +34,9 @@ def show_advice(response: DecisionResponse, *, key: str) -> None:
     if not advised:
         show_empty(
             "Nothing is advised",
-            "The tab **Skipped** says of every subject why, and what would change that.",
+            "The tab **Skipped** says of every subject why, and what would change that."
+            if response.skipped
+            else "There is nothing to look at: **Proof** says what was read.",
             "task_alt",
         )
         return
@@ -50,12 +52,14 @@ def show_advice(response: DecisionResponse, *, key: str) -> None:
 
 def to_row(one: Recommendation) -> tables.Row:
     """A recommendation as a row of a table."""
+    zone = session.viewer_zone()
+    now, then = _changed(one)
     return {
         "kind": one.subject.kind,
         "subject": subject_name(one.subject),
         "action": wording.in_words(one.action),
-        "current": in_short(one.current),
-        "recommended": in_short(one.recommended),
+        "current": facts.in_short(now, zone),
+        "recommended": facts.in_short(then, zone),
         "saving": one.savings_usd_month,
         "reason": one.reason,
     }
@@ -68,12 +72,12 @@ def subject_name(subject: Subject) -> str:
     return f"{full} ({subject.container})" if subject.container else full
 
 
-def in_short(values: Mapping[str, Any]) -> str:
-    """The plain values of an object in one line; what is nested stands in the evidence."""
-    return ", ".join(
-        f"{wording.in_words(name).lower()} {value}"
-        for name, value in values.items()
-        if isinstance(value, str | int | float | Decimal) and value != ""
+def _changed(one: Recommendation) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is now and what is then, without what stays as it is."""
+    now, then = one.current, one.recommended
+    return (
+        {name: value for name, value in now.items() if name not in then or then[name] != value},
+        {name: value for name, value in then.items() if name not in now or now[name] != value},
     )
 
 
@@ -84,16 +88,18 @@ def _label(one: Recommendation) -> str:
 def _show_evidence(by_label: Mapping[str, Recommendation], key: str) -> None:
     label = st.selectbox("Evidence of", list(by_label), key=f"{key}_evidence", width=480)
     one = by_label[label]
-    st.caption(plain(one.reason))
-    now, then, numbers = st.columns(3, gap="medium")
-    for column, title, values in (
-        (now, "Now", one.current),
-        (then, "Then", one.recommended),
-        (numbers, "Evidence", one.evidence),
-    ):
-        with column:
-            st.markdown(f"**{title}**")
-            st.json(dict(values), expanded=2)
+    with st.container(border=True, key=f"{key}-evidence"):
+        st.markdown(plain(formatting.sentence(facts.in_prose(one.reason, session.viewer_zone()))))
+        parts = (("Now", one.current), ("Then", one.recommended), ("Evidence", one.evidence))
+        known = [(title, values) for title, values in parts if values]
+        for column, (title, values) in zip(
+            st.columns([1 if title != "Evidence" else 2 for title, _ in known], gap="medium"),
+            known,
+            strict=True,
+        ):
+            with column:
+                st.markdown(f"**{title}**")
+                facts.show_facts(values)
     if one.moves:
         tables.show_table(
             [

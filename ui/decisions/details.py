@@ -1,6 +1,7 @@
 """One decision in full: what it saves, the verdict, pools, allocation, steps, skipped, inputs."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import streamlit as st
@@ -11,33 +12,27 @@ from engines.contracts.results import (
     DecisionStatus,
     DecisionType,
     Notice,
-    Skipped,
 )
 from engines.contracts.state import DataSource
-from engines.contracts.verdict import SafetyLimits
+from engines.contracts.verdict import SafetyLimits, SafetyVerdict, VerdictAction
 from services.errors import CloudOptimError
 from services.workflows.browse_decisions import LoggedDecision
 from ui import session
-from ui.components import data, formatting, tables, wording
+from ui.components import data, facts, formatting, tables, wording
 from ui.components.cards import Card, Tone, show_cards, show_heading, show_problem
 from ui.components.formatting import plain
 from ui.components.verdict import show_distribution, show_verdict
-from ui.decisions.advice import show_advice, subject_name
+from ui.decisions.advice import show_advice
 from ui.decisions.allocation import show_allocations
 from ui.decisions.pools import count_pools, show_pools
+from ui.decisions.proof import show_proof
+from ui.decisions.skipped import show_skipped
 
 STEP_COLUMNS = (
     tables.Column(name="number", label="No.", kind="number", width="small"),
     tables.Column(name="step", label="Step"),
     tables.Column(name="what", label="What it does", width="large"),
     tables.Column(name="undo", label="Undone by"),
-)
-SKIPPED_COLUMNS = (
-    tables.Column(name="kind", label="Kind"),
-    tables.Column(name="subject", label="Subject"),
-    tables.Column(name="reason", label="Code"),
-    tables.Column(name="message", label="Why", width="large"),
-    tables.Column(name="blocked_by", label="Blocked by"),
 )
 INPUT_COLUMNS = (
     tables.Column(name="kind", label="Input"),
@@ -48,30 +43,33 @@ INPUT_COLUMNS = (
 )
 
 
+_UNKNOWN_AGE = datetime.min.replace(tzinfo=UTC)
+
+
 def show_decision(logged: LoggedDecision, *, key: str) -> None:
     """Cards on top; below, one tab for each question that a reader has."""
-    response = logged.response
+    response, zone = logged.response, session.viewer_zone()
     _show_identity(logged)
     if response.status is DecisionStatus.REFUSED:
-        st.error(
-            f"**The engine would not judge.** {plain(formatting.sentence(response.message))}",
+        st.warning(
+            "**The engine gives no advice.** "
+            f"{plain(formatting.sentence(facts.in_prose(response.message, zone)))}",
             icon=":material/do_not_disturb_on:",
         )
     _show_cards(response)
     _show_warnings(response.warnings)
     limits = msgspec.convert(dict(logged.constraints), SafetyLimits)
-    verdict, advice, plan, skipped, inputs = st.tabs(
+    advice, plan, verdict, proof, skipped, inputs = st.tabs(
         [
-            "Verdict",
             _advice_label(response),
-            f"Plan ({len(response.execution_plan)} steps)",
-            f"Skipped ({len(response.skipped)})",
-            "Inputs and evidence",
+            f"Plan ({formatting.count_of(len(response.execution_plan), 'step')})",
+            "Verdict",
+            "Proof",
+            f"Skipped ({len(response.skipped):,})",
+            "Inputs",
         ],
         key=f"{key}_part",
     )
-    with verdict:
-        _show_safety(response, limits, key)
     with advice:
         if response.decision_type is DecisionType.SPOT_OPTIMIZE:
             show_pools(response, key=key)
@@ -80,7 +78,11 @@ def show_decision(logged: LoggedDecision, *, key: str) -> None:
     with plan:
         if response.decision_type is DecisionType.SPOT_OPTIMIZE:
             show_allocations(response, key=key)
-        show_steps(response.execution_plan, key=key)
+        show_steps(response, key=key)
+    with verdict:
+        _show_safety(response, limits, key)
+    with proof:
+        show_proof(response, logged.requirements)
     with skipped:
         show_skipped(response.skipped, key=key)
     with inputs:
@@ -122,7 +124,7 @@ def _show_cards(response: DecisionResponse) -> None:
             Card(
                 label="Safety verdict",
                 value="none" if verdict is None else wording.verdict(verdict.action_taken),
-                note="" if verdict is None else _violations(response),
+                note=_violations(verdict),
                 source="five layers, at every step",
                 tone=_tone(response),
             ),
@@ -138,20 +140,25 @@ def _show_cards(response: DecisionResponse) -> None:
                 label="Confidence",
                 value=formatting.percent(response.confidence_score),
                 note="how much its inputs are worth",
-                source="as the engine documents it",
+                source="what it is made of: Proof",
             ),
         ]
     )
 
 
 def _tone(response: DecisionResponse) -> Tone:
-    if response.safety is None:
+    verdict = response.safety
+    if verdict is None or verdict.action_taken is VerdictAction.NOT_APPLICABLE:
         return "plain"
-    return "good" if response.safety.is_safe else "bad"
+    return "good" if verdict.is_safe else "bad"
 
 
-def _violations(response: DecisionResponse) -> str:
-    found = response.safety.violations if response.safety else ()
+def _violations(verdict: SafetyVerdict | None) -> str:
+    if verdict is None:
+        return "there was no plan"
+    if verdict.action_taken is VerdictAction.NOT_APPLICABLE:
+        return verdict.message
+    found = verdict.violations
     errors = sum(one.severity == "error" and not one.inherited for one in found)
     remarks = formatting.count_of(len(found) - errors, "remark")
     return f"{formatting.count_of(errors, 'violation')}, {remarks}"
@@ -186,27 +193,34 @@ def _show_safety(response: DecisionResponse, limits: SafetyLimits, key: str) -> 
 
 def _show_inputs(logged: LoggedDecision, key: str) -> None:
     response = logged.response
-    show_heading("Inputs", "What the decision rests on, and how old it was")
+    show_heading("Inputs", "What the decision rests on, the oldest first")
     try:
         sources = data.decision_sources(logged.summary.id)
     except CloudOptimError as error:
         show_problem(error)
         sources = ()
     tables.show_table(
-        [_source_row(source, logged) for source in sources if not source.is_ignored],
+        [
+            _source_row(source, logged)
+            for source in sorted(sources, key=lambda one: one.as_of or _UNKNOWN_AGE)
+            if not source.is_ignored
+        ],
         INPUT_COLUMNS,
         key=f"{key}_inputs",
         file_name="inputs",
         noun="input",
     )
-    show_heading("Question and evidence", f"Input digest {response.input_digest}")
-    asked, numbers = st.columns(2, gap="medium")
+    show_heading("Question", f"Input digest {response.input_digest}")
+    asked, limits = st.columns(2, gap="medium")
     with asked:
-        st.markdown("**Parameters** (defaults where silent) and **limits**")
-        st.json({"requirements": logged.requirements, "constraints": logged.constraints})
-    with numbers:
-        st.markdown("**Evidence**")
-        st.json(dict(response.evidence), expanded=1)
+        st.markdown("**Parameters** (defaults where silent)")
+        if logged.requirements:
+            facts.show_facts(logged.requirements)
+        else:
+            st.caption("All as by default.")
+    with limits:
+        st.markdown("**Safety limits**")
+        facts.show_facts(logged.constraints)
     st.download_button(
         "Whole answer as JSON",
         data=lambda: msgspec.json.format(
@@ -220,11 +234,17 @@ def _show_inputs(logged: LoggedDecision, key: str) -> None:
     )
 
 
-def show_steps(steps: Sequence[PlanStep], *, key: str) -> None:
+def show_steps(response: DecisionResponse, *, key: str) -> None:
     """The plan's steps in order, each with what undoes it."""
     show_heading("Steps", "In order; a dry run executes none of them")
+    steps = response.execution_plan
     if not steps:
-        st.info("The plan has no step: nothing would change.", icon=":material/block:")
+        told = (
+            "No step is planned: this advice is for a person to act on."
+            if response.recommendations
+            else "The plan has no step: nothing would change."
+        )
+        st.info(told, icon=":material/block:")
         return
     tables.show_table(
         [
@@ -240,30 +260,6 @@ def show_steps(steps: Sequence[PlanStep], *, key: str) -> None:
         key=f"{key}_steps",
         file_name="steps",
         noun="step",
-    )
-
-
-def show_skipped(skipped: Sequence[Skipped], *, key: str) -> None:
-    """What got no advice, each with its reason."""
-    show_heading("Skipped", "What got no advice, and why; nothing is left out silently")
-    if not skipped:
-        st.success("Nothing was skipped.", icon=":material/check_circle:")
-        return
-    tables.show_table(
-        [
-            {
-                "kind": one.subject.kind,
-                "subject": _subject(one),
-                "reason": one.reason,
-                "message": one.message,
-                "blocked_by": ", ".join(one.subjects),
-            }
-            for one in skipped
-        ],
-        SKIPPED_COLUMNS,
-        key=f"{key}_skipped",
-        file_name="skipped",
-        noun="subject",
     )
 
 
@@ -286,10 +282,3 @@ def _undo(step: PlanStep) -> str:
 
 def _kind(step: msgspec.Struct) -> str:
     return str(step.__struct_config__.tag)
-
-
-def _subject(one: Skipped) -> str:
-    subject = one.subject
-    if subject.instance_type and subject.kind == "Pool":
-        return " / ".join(filter(None, (subject.instance_type, subject.availability_zone)))
-    return subject_name(subject)

@@ -21,7 +21,7 @@ NAMESPACE_COLUMNS = (
 SKIPPED_COLUMNS = (
     tables.Column(name="subject", label="Subject"),
     tables.Column(name="reason", label="Class"),
-    tables.Column(name="message", label="Why", width="large"),
+    tables.Column(name="message", label="Why", kind="prose", width="large"),
 )
 
 

@@ -31,7 +31,7 @@ COLUMNS = (
     tables.Column(name="sleepers", label="Workloads that sleep"),
     tables.Column(name="zone", label="Time zone"),
 )
-PROBLEM = tables.Column(name="problem", label="Problem", width="large")
+PROBLEM = tables.Column(name="problem", label="Problem", kind="prose", width="large")
 
 
 def choose_cluster(user: Actor) -> Cluster | None:

@@ -17,7 +17,7 @@ SUMMARY_COLUMNS = (
     tables.Column(name="active_warnings", label="Warnings, 24 h", kind="number"),
     tables.Column(name="validations", label="Verdicts so far", kind="number"),
     tables.Column(name="validated_at", label="Judged", kind="time"),
-    tables.Column(name="message", label="What it says", width="large"),
+    tables.Column(name="message", label="What it says", kind="prose", width="large"),
 )
 VIOLATION_COLUMNS = (
     tables.Column(name="severity", label="Severity"),
@@ -28,7 +28,7 @@ VIOLATION_COLUMNS = (
     tables.Column(name="limit", label="Limit", kind="score"),
     tables.Column(name="inherited", label="Was so before", kind="flag"),
     tables.Column(name="exception_id", label="Exception"),
-    tables.Column(name="message", label="What it says", width="large"),
+    tables.Column(name="message", label="What it says", kind="prose", width="large"),
     tables.Column(name="recorded_at", label="Recorded", kind="time"),
 )
 SEVERITIES = {Severity.ERROR: "✕ error", Severity.WARNING: "! warning"}

@@ -16,7 +16,7 @@ GHOST_COLUMNS = (
     tables.Column(name="first_seen", label="First seen", kind="time"),
     tables.Column(name="scans", label="Scans", kind="number"),
     tables.Column(name="action", label="Advice"),
-    tables.Column(name="reason", label="Why", width="large"),
+    tables.Column(name="reason", label="Why", kind="prose", width="large"),
     tables.Column(name="cluster", label="Cluster"),
     tables.Column(name="decision", label="Decision", kind="number"),
 )
@@ -36,7 +36,7 @@ VOLUME_COLUMNS = (
     tables.Column(name="first_seen", label="First seen available", kind="time"),
     tables.Column(name="created", label="Made", kind="time"),
     tables.Column(name="name", label="Name"),
-    tables.Column(name="reason", label="Why", width="large"),
+    tables.Column(name="reason", label="Why", kind="prose", width="large"),
     tables.Column(name="cluster", label="Cluster"),
     tables.Column(name="decision", label="Decision", kind="number"),
 )
