@@ -17,6 +17,7 @@ from commands.office_hours import office_hours
 from commands.output import run
 from commands.scheduler import jobs, scheduler
 from commands.snapshot import snapshot_command
+from commands.traffic import traffic
 
 app = typer.Typer(
     help="CloudOptim cuts the AWS bill of Kubernetes clusters from outside, with proof.",
@@ -47,6 +48,7 @@ app.add_typer(market.prices, name="prices")
 app.add_typer(market.advisor, name="advisor")
 app.add_typer(market.on_demand, name="on-demand")
 app.add_typer(market.instance_types, name="instance-types")
+app.add_typer(traffic, name="traffic")
 app.add_typer(database, name="db")
 app.add_typer(scheduler, name="scheduler")
 app.add_typer(jobs, name="jobs")

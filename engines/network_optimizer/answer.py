@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from engines.contracts.results import (
     Subject,
 )
 from engines.contracts.snapshot import ClusterSnapshot, WorkloadKey
+from engines.contracts.state import ClusterState
 from engines.contracts.usage import PodKey
 from engines.network_optimizer.affinity import as_json, in_zone, near_workload
 from engines.network_optimizer.decision import Decision
@@ -83,6 +85,7 @@ def answer(
     )
     skipped = (*_skipped_pairs(decision), *_skipped_pods(traffic))
     before = sum(cross_zone_bytes(cells) for cells in traffic.pairs.values())
+    measured_at = _measured_at(request.current_state)
     gained = sum(decision.gains.values()) + sum(one.bytes_per_day for one in decision.routes)
     return DecisionResponse(
         request_id=request.request_id,
@@ -95,13 +98,17 @@ def answer(
         execution_plan=tuple(_steps(decision.routes, moves)),
         estimated_savings=sum((one.savings_usd_month for one in recommendations), Decimal(0)),
         confidence_score=_confidence(traffic, snapshot),
-        warnings=tuple(_warnings(traffic, snapshot, moves)),
+        warnings=(
+            *_warnings(traffic, snapshot, moves),
+            *_warning_of_age(measured_at, request.now, parameters),
+        ),
         evidence={
             "cross_zone_bytes_per_day": before,
             "cross_zone_bytes_per_day_after": before - gained,
             "cross_zone_usd_month": rate.usd_month(before),
             "cross_zone_usd_month_after": rate.usd_month(before - gained),
             "pairs": len(traffic.pairs),
+            "traffic_as_of": None if measured_at is None else measured_at.isoformat(),
             "unknown_bytes_per_day": traffic.unknown_bytes,
             "rate_usd_per_gb_each_way": parameters.cross_az_rate_per_gb_each_way,
             "skipped_by_reason": dict(sorted(Counter(one.reason for one in skipped).items())),
@@ -307,6 +314,24 @@ def _warnings(
             code=WarningCode.PODS_RESTART,
             message="a change of affinity replaces the pods of these, by their own update strategy",
             subjects=tuple(str(one.entity) for one in moves),
+        )
+
+
+def _measured_at(state: ClusterState) -> datetime | None:
+    """The last moment that the traffic data speak of; None: nothing tells."""
+    moments = [one.as_of for one in state.sources if one.kind == "traffic" and one.as_of]
+    return max(moments, default=None)
+
+
+def _warning_of_age(
+    measured_at: datetime | None, now: datetime, parameters: NetworkParameters
+) -> Iterator[Notice]:
+    most = timedelta(days=parameters.max_traffic_age_days)
+    if measured_at is not None and now - measured_at > most:
+        yield Notice(
+            code=WarningCode.TRAFFIC_IS_OLD,
+            message=f"the traffic was measured until {measured_at.isoformat()}, more than"
+            f" {parameters.max_traffic_age_days:g} days ago; import newer data",
         )
 
 

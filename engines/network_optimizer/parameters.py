@@ -20,6 +20,8 @@ class NetworkParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Routing within a zone needs so many ready endpoints there, or it overloads them."""
     min_gb_per_day: NotNegative = 10.0
     """Pairs of workloads that exchange no more than this across zones are left alone."""
+    max_traffic_age_days: NotNegative = 14.0
+    """Traffic that was measured longer ago is pointed at: pods and what they do change."""
     bytes_per_gb: AtLeastOne = 1_000_000_000
     """What a GB is; 1073741824 for a bill that counts in powers of two."""
 

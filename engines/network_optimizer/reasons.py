@@ -38,4 +38,5 @@ class WarningCode(StrEnum):
     TRAFFIC_OF_UNKNOWN_PODS = "traffic_of_unknown_pods"
     SERVICES_NOT_READ = "services_not_read"
     NODES_WITHOUT_ZONE = "nodes_without_zone"
+    TRAFFIC_IS_OLD = "traffic_is_old"
     PODS_RESTART = "pods_restart"

@@ -25,6 +25,7 @@ from engines.planning import CombinedPlan
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
 from services.workflows.decide import decide, decide_combined, limits_of
+from services.workflows.import_traffic import ImportedTraffic, load_imported_traffic
 from services.workflows.ledgers import live_parameters
 from services.workflows.market_data import MarketData, load_market_data
 from services.workflows.open_cluster import decode_document, load_latest_document
@@ -68,7 +69,10 @@ def recommend(database: Database, question: Question, *, actor: Actor, at: datet
         question = _with_ledgers(reader, cluster, question)
         usage = _usage(reader, cluster, question)
         readings = _readings(reader, cluster, question)
-    market = _market_document(_market(database, cluster, question), usage, readings)
+        traffic = _traffic(reader, cluster, question)
+    market = _with_traffic(
+        _market_document(_market(database, cluster, question), usage, readings), traffic
+    )
     request = _request(cluster, question, _joined(state, market))
     response = decide(request)
     with database.transaction() as tx:
@@ -103,7 +107,8 @@ def combine_engines(
         state = decode_document(snapshots.load_document(reader, snapshot_digest))
         parameters = {one: live_parameters(reader, cluster, one, at=as_of) for one in DecisionType}
         usage = load_usage_summary(reader, cluster_id, at=as_of)
-    market = _market_document(_market(database, cluster, question), usage)
+        traffic = load_imported_traffic(reader, cluster_id)
+    market = _with_traffic(_market_document(_market(database, cluster, question), usage), traffic)
     return decide_combined(_request(cluster, question, _joined(state, market)), parameters)
 
 
@@ -125,6 +130,13 @@ def _readings(reader: Reader, cluster: Cluster, question: Question) -> tuple[Usa
     if question.decision_type is not DecisionType.OOMKILLED_REMEDIATE:
         return ()
     return load_memory_of_killed(reader, cluster.id, at=question.as_of)
+
+
+def _traffic(reader: Reader, cluster: Cluster, question: Question) -> ImportedTraffic | None:
+    """What pods sent each other, for the engine that looks at it."""
+    if question.decision_type is not DecisionType.NETWORK_OPTIMIZE:
+        return None
+    return load_imported_traffic(reader, cluster.id)
 
 
 def _request(cluster: Cluster, question: Question, document: CurrentState) -> DecisionRequest:
@@ -209,6 +221,14 @@ def _market_document(
         instance_types=tuple(one for _, one in sorted(market.instance_types.items())),
         sources=market.sources,
     )
+
+
+def _with_traffic(market: CurrentState, traffic: ImportedTraffic | None) -> CurrentState:
+    """What is stored beside the cluster's state, with the traffic that was imported."""
+    if traffic is None:
+        return market
+    sources = (*(market.sources or ()), traffic.source)
+    return msgspec.structs.replace(market, traffic=traffic.rows, sources=sources)
 
 
 def _joined(cluster: CurrentState, market: CurrentState) -> CurrentState:

@@ -1,6 +1,7 @@
 """Three zones with one m7i.xlarge each (4 vCPU, 16 GiB, all allocatable); every pod asks for 1 vCPU
 and 1 GiB. 100 GB a day across zones are 100 x 730 / 24 x 0.02 = 60.83 USD a month."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
@@ -17,10 +18,19 @@ from engines.contracts.plan import (
     inverse_of,
 )
 from engines.contracts.results import DecisionStatus, DecisionType
-from engines.contracts.state import CurrentState, compile_state
+from engines.contracts.state import CurrentState, DataSource, compile_state
 from engines.contracts.usage import TrafficRow
 from engines.network_optimizer import plan_zone_traffic
-from tests.builders import a_node, a_pod, a_request, a_state, a_workload, an_object, uid_of_workload
+from tests.builders import (
+    NOW,
+    a_node,
+    a_pod,
+    a_request,
+    a_state,
+    a_workload,
+    an_object,
+    uid_of_workload,
+)
 
 GB = 10**9
 ZONES = ("a", "b", "c")
@@ -632,6 +642,24 @@ def test_without_services_the_reader_is_told():
 
     assert [one.code for one in response.warnings] == ["services_not_read"]
     assert response.confidence_score == 0.8
+
+
+@pytest.mark.parametrize(
+    ("as_of", "codes", "told"),
+    [
+        (NOW - timedelta(days=14), [], "2026-07-20T12:00:00+00:00"),
+        (NOW - timedelta(days=14, seconds=1), ["traffic_is_old"], "2026-07-20T11:59:59+00:00"),
+        (None, [], None),
+    ],
+)
+def test_the_age_of_the_traffic_is_told_and_old_traffic_pointed_at(as_of, codes, told):
+    source = DataSource(kind="traffic", name="flow.log", count=1, as_of=as_of)
+    other = DataSource(kind="spot_prices", name="prices", count=1, as_of=NOW)
+
+    response = plan(*app("web", "a"), traffic=[talk("web-0", "web-0", 1)], sources=(source, other))
+
+    assert [one.code for one in response.warnings] == codes
+    assert response.evidence["traffic_as_of"] == told
 
 
 @pytest.mark.parametrize("traffic", [None, ()])
