@@ -2,8 +2,11 @@
 
 Pods of equal size and kind are one class. A node takes, pod after pod, the class that is large and
 leaves its room in the mixture of what is still to be placed, so that no resource is stranded while
-pods still want it. Best where many pods go to few sizes of nodes.
+pods still want it. Then pods are exchanged, one for up to two others, as long as the node gets
+fuller. Best where many pods go to few sizes of nodes.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,26 +16,59 @@ from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
 SIZE_AGAINST_BALANCE = 0.4
 """How much the size of a class counts beside the balance that it leaves (found by trial)."""
 
+LARGE_FIRST = 1.1
+"""Fullness is worth a little more in large pods: small ones fill gaps later (found by trial)."""
+
+MOST_EXCHANGES, MOST_TRIALS = 30, 400_000
+"""Exchanges in one node, and the pairs of classes that are looked at for all of them."""
+
+MOST_TRIPLES = 2_000_000
+"""Beyond so many triples of classes one pod is exchanged for one other, not for two."""
+
+
+class Classes(NamedTuple):
+    """Pods that are the same to the packing. ``sizes``: classes x resources; ``kinds``: the row of
+    the flags that say where they may run; ``counts``: how many there are; ``pods``: the rows of
+    the pods, class by class."""
+
+    sizes: Amounts
+    kinds: Rows
+    counts: Rows
+    pods: Rows
+
+    def targets(self, taken: Rows, nodes: Rows) -> Rows:
+        """The node of each pod, -1 for those left over; ``taken``: the class of each placed pod,
+        ``nodes``: where it is."""
+        target = np.full(len(self.pods), -1, np.int64)
+        order = np.argsort(taken, kind="stable")
+        used = np.bincount(taken, minlength=len(self.counts))
+        ranks = np.arange(len(taken)) - np.repeat(np.cumsum(used) - used, used)
+        starts = np.cumsum(self.counts) - self.counts
+        target[self.pods[starts[taken[order]] + ranks]] = nodes[order]
+        return target
+
+
+def classes_of(requests: Amounts, kind: Rows) -> Classes:
+    """The classes, sorted by size and kind."""
+    keys = np.column_stack((requests, kind))
+    classes, of_pod, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    counts = counts.astype(np.int64)
+    return Classes(
+        np.ascontiguousarray(classes[:, :-1]),
+        np.ascontiguousarray(classes[:, -1]),
+        counts,
+        np.argsort(of_pod.ravel(), kind="stable"),
+    )
+
 
 def fill_in_turn(requests: Amounts, kind: Rows, open_to: Flags, room: Amounts, turn: Rows) -> Rows:
     """The node of each pod, -1 for those without room; nodes are filled in ``turn``.
 
     Arguments as in ``kernels.place_in_order``; ``room`` is spent.
     """
-    keys = np.column_stack((requests, kind))
-    classes, of_pod, left = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    sizes = np.ascontiguousarray(classes[:, :-1])
-    kinds = np.ascontiguousarray(classes[:, -1])
-    left = left.astype(np.int64)
-    nodes, taken = _fill(sizes, left, kinds, open_to, room, turn)
-    target = np.full(len(requests), -1, np.int64)
-    pods = np.argsort(of_pod.ravel(), kind="stable")
-    starts = np.concatenate(([0], np.cumsum(np.bincount(of_pod.ravel(), minlength=len(sizes)))))
-    order = np.argsort(taken, kind="stable")
-    counts = np.bincount(taken, minlength=len(sizes))
-    ranks = np.arange(len(taken)) - np.repeat(np.cumsum(counts) - counts, counts)
-    target[pods[starts[taken[order]] + ranks]] = nodes[order]
-    return target
+    classes = classes_of(requests, kind)
+    nodes, taken = _fill(classes.sizes, classes.counts.copy(), classes.kinds, open_to, room, turn)
+    return classes.targets(taken, nodes)
 
 
 @njit(nogil=True)
@@ -47,19 +83,18 @@ def _fill(
     taken = np.empty(left.sum(), np.int64)
     count = 0
     slack = _slack(wanted, room, turn)
+    values = _fullness(sizes, wanted, slack)
     for node in turn:
         spare = slack * room[node]
-        while True:
-            best = _best_class(
-                sizes, left, room[node] - spare, room[node], wanted, open_to[:, node][kinds]
-            )
-            if best < 0:
-                break
-            left[best] -= 1
-            room[node] -= sizes[best]
-            wanted -= sizes[best]
-            nodes[count], taken[count] = node, best
-            count += 1
+        most = np.where(open_to[:, node][kinds], left, 0)
+        found = fill_node(values, sizes, most, room[node], spare, wanted)
+        for kind in np.flatnonzero(found):
+            left[kind] -= found[kind]
+            room[node] -= found[kind] * sizes[kind]
+            wanted -= found[kind] * sizes[kind]
+            nodes[count : count + found[kind]] = node
+            taken[count : count + found[kind]] = kind
+            count += found[kind]
     return nodes[:count], taken[:count]
 
 
@@ -75,14 +110,46 @@ def _slack(wanted: Weights, room: Amounts, turn: Rows) -> Weights:
 
 
 @njit(nogil=True)
+def _fullness(sizes: Amounts, wanted: Weights, slack: Weights) -> Weights:
+    """What a pod of each class adds to the fullness of a node, in CPU and memory that are scarce."""
+    values = np.zeros(len(sizes))
+    for resource in range(2):
+        values += (1.0 - slack[resource]) * sizes[:, resource] / max(wanted[resource], 1.0)
+    return values**LARGE_FIRST
+
+
+@njit(nogil=True)
+def fill_node(
+    values: Weights, sizes: Amounts, most: Rows, room: Amounts, spare: Weights, wanted: Weights
+) -> Rows:
+    """How many of each class one node takes: no more than ``most``, and than its room holds.
+
+    ``spare`` of the room will be left over anyway; ``wanted`` is the sum still to be placed.
+    """
+    taken, left = np.zeros_like(most), room.copy()
+    while True:
+        best = _best_class(sizes, most - taken, left - spare, left, wanted)
+        if best < 0:
+            break
+        taken[best] += 1
+        left -= sizes[best]
+    order = np.argsort(-values, kind="mergesort")
+    trials = (np.count_nonzero(taken) + 1) * np.count_nonzero(most)
+    for _ in range(min(MOST_EXCHANGES, MOST_TRIALS // max(trials, 1))):
+        if not _exchange(values, sizes, most, taken, left, order):
+            break
+    return taken
+
+
+@njit(nogil=True)
 def _best_class(
-    sizes: Amounts, left: Rows, planned: Weights, room: Amounts, wanted: Weights, is_open: Flags
+    sizes: Amounts, most: Rows, planned: Weights, room: Amounts, wanted: Weights
 ) -> int:
     """The class that fits, is large, and leaves the planned CPU and memory in the mixture that is
     still wanted."""
     best, best_score = -1, -np.inf
-    for kind in range(len(left)):
-        if left[kind] > 0 and is_open[kind] and _fits(sizes[kind], room):
+    for kind in range(len(most)):
+        if most[kind] > 0 and _fits(sizes[kind], room):
             cpu, memory = sizes[kind, 0], sizes[kind, 1]
             size = cpu / max(wanted[0], 1.0) + memory / max(wanted[1], 1.0)
             rest_cpu = (planned[0] - cpu) / max(wanted[0], 1.0)
@@ -93,9 +160,78 @@ def _best_class(
     return best
 
 
+@njit(nogil=True)
+def _exchange(
+    values: Weights, sizes: Amounts, most: Rows, taken: Rows, left: Amounts, order: Rows
+) -> bool:
+    """Make the exchange that adds most: a pod (or none) goes, one or two come; whether any does.
+
+    ``taken`` and ``left`` change; ``order``: the classes, the most valuable first.
+    """
+    inside = np.flatnonzero(taken)
+    free = order[(most > taken)[order]]
+    with_pairs = (len(inside) + 1) * len(free) ** 2 <= MOST_TRIPLES
+    best, gone, first, second = 0.0, -1, -1, -1
+    for at in range(-1, len(inside)):
+        room, lost = left.copy(), 0.0
+        if at >= 0:
+            room += sizes[inside[at]]
+            lost = values[inside[at]]
+        for position in range(len(free)):
+            one = free[position]
+            if (at >= 0 and one == inside[at]) or not _fits(sizes[one], room):
+                continue
+            gain, other = values[one] - lost, -1
+            if with_pairs:
+                other = _second(values, sizes, most, taken, free[position:], room, best - gain)
+            if other >= 0:
+                gain += values[other]
+            if gain > best * (1.0 + 1e-9):
+                best, first, second = gain, one, other
+                gone = inside[at] if at >= 0 else -1
+    if first < 0:
+        return False
+    for kind, change in ((gone, -1), (first, 1), (second, 1)):
+        if kind >= 0:
+            taken[kind] += change
+            left -= change * sizes[kind]
+    return True
+
+
+@njit(nogil=True, inline="always")
+def _second(
+    values: Weights,
+    sizes: Amounts,
+    most: Rows,
+    taken: Rows,
+    free: Rows,
+    room: Amounts,
+    least: float,
+) -> int:
+    """The most valuable class of ``free`` (sorted so) that fits beside its first; -1: none of more
+    than ``least``."""
+    one = free[0]
+    for other in free:
+        if values[other] <= least:
+            return -1
+        if other == one and most[one] - taken[one] < 2:
+            continue
+        if _fits_beside(sizes[other], sizes[one], room):
+            return other
+    return -1
+
+
 @njit(nogil=True, inline="always")
 def _fits(size: Amounts, room: Amounts) -> bool:
     for resource in range(len(size)):
         if size[resource] > 0 and size[resource] > room[resource]:
+            return False
+    return True
+
+
+@njit(nogil=True, inline="always")
+def _fits_beside(size: Amounts, other: Amounts, room: Amounts) -> bool:
+    for resource in range(len(size)):
+        if size[resource] > 0 and size[resource] + other[resource] > room[resource]:
             return False
     return True
