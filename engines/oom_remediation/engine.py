@@ -10,6 +10,7 @@ from engines.contracts.results import (
     EngineIdentity,
 )
 from engines.cost import node_cost_per_hour
+from engines.oom_remediation.aftermath import outcomes
 from engines.oom_remediation.answer import confidence_of, recommendations, steps, warnings_of
 from engines.oom_remediation.cases import judge_kills
 from engines.oom_remediation.kills import gather_kills
@@ -53,6 +54,7 @@ def recommend_oom_remediation(request: DecisionRequest) -> DecisionResponse:
             "containers_killed": len(kills.by_container),
             "kills_older_than_24_hours": sum(len(one) for one in kills.older.values()),
             "killed_for_another_reason": kills.not_oom,
+            "outcomes": outcomes(state.cluster, kills, now),
         },
     )
 

@@ -26,8 +26,8 @@ class Situation:
 
     ``in_force`` is what the API server makes of its setting, ``least_memory`` a floor in bytes
     that must be kept whatever was measured, ``scaled_on`` names the autoscalers that measure by a
-    request, ``memory_is_held`` forbids to lower memory, ``has_whole_cores`` a Guaranteed pod whose
-    CPU is whole cores (the static CPU manager gives those to it alone).
+    request, ``memory_held_by`` says what forbids to lower memory ("": nothing), ``has_whole_cores``
+    a Guaranteed pod whose CPU is whole cores (the static CPU manager gives those to it alone).
     """
 
     in_force: Setting
@@ -35,7 +35,7 @@ class Situation:
     bounds: Mapping[Resource, Bounds]
     least_memory: int = 0
     scaled_on: Mapping[Resource, str]
-    memory_is_held: bool = False
+    memory_held_by: str = ""
     has_whole_cores: bool = False
 
 
@@ -128,18 +128,20 @@ def _outcome(
         return Outcome(None, WorkloadReason.LIMIT_RANGE_FORBIDS, message)
     is_due = resource is Resource.MEMORY and (pair.request or 0) < situation.least_memory
     if not is_due and _is_small(pair, new, parameters.min_change_percent):
+        if resource is Resource.MEMORY and 0 < wanted.request == situation.least_memory:
+            return _held_at_floor(situation.least_memory)
         return Outcome(
             None,
             WorkloadReason.ALREADY_RIGHT,
             f"its {resource} request is within {parameters.min_change_percent:g} % of what it"
             " needs; nothing to do",
         )
-    if resource is Resource.MEMORY and situation.memory_is_held and _is_less(pair, new):
+    if resource is Resource.MEMORY and situation.memory_held_by and _is_less(pair, new):
         return Outcome(
             None,
             WorkloadReason.MEMORY_HELD,
-            f"its memory could be {new.request} bytes and is held by a parameter or annotation;"
-            " remove that if the memory may be lowered",
+            f"its memory could be {new.request} bytes and is held by {situation.memory_held_by};"
+            " change that if the memory may be lowered",
         )
     return Outcome(new)
 
@@ -154,6 +156,15 @@ def _measured_by_autoscaler(resource: Resource, autoscaler: str) -> Outcome:
         f"{autoscaler} scales on utilisation, that is in percent of the {resource} request; give it"
         " an absolute target (AverageValue), or change both together by hand",
         (autoscaler,),
+    )
+
+
+def _held_at_floor(least_memory: int) -> Outcome:
+    return Outcome(
+        None,
+        WorkloadReason.MEMORY_HELD,
+        f"its memory must not fall below {least_memory} bytes, for its heap or for 14 days after an"
+        " OOM kill; wait, or lower the heap's ceiling",
     )
 
 

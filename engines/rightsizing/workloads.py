@@ -179,7 +179,7 @@ class _Judge:
                 self._memory_of_heap(container),
             ),
             scaled_on=scaled_on(self._snapshot.hpas, workload, name),
-            memory_is_held=self._memory_is_held(workload, name),
+            memory_held_by=self._memory_held_by(workload, container),
             has_whole_cores=self._parameters.keep_whole_cores
             and is_guaranteed
             and not (setting.cpu.request or 0) % 1000,
@@ -192,12 +192,17 @@ class _Judge:
         heap = container.max_heap_bytes or 0
         return heap + -int(-heap * self._parameters.non_heap_percent // 100)
 
-    def _memory_is_held(self, workload: Workload, container: str) -> bool:
+    def _memory_held_by(self, workload: Workload, container: Container) -> str:
+        """What forbids to lower its memory; "" where nothing does."""
         metadata = workload.metadata
         key = (metadata.namespace, workload.kind, metadata.name)
-        return HOLD_MEMORY in annotations_of(workload) or bool(
-            {(*key, ""), (*key, container)} & self._held
-        )
+        if HOLD_MEMORY in annotations_of(workload):
+            return "an annotation"
+        if {(*key, ""), (*key, container.name)} & self._held:
+            return "the parameter hold_memory"
+        if container.heap_follows_limit and container.max_heap_bytes is None:
+            return "its heap, which is sized in percent of the limit, so that its use follows it"
+        return ""
 
     def _running_pods(self, row: int) -> tuple[Pod, ...]:
         pods = self._snapshot.pods

@@ -1,8 +1,8 @@
 """What no single reading tells, kept from reading to reading, and given to the engines.
 
 Since when an instance runs without a node and a volume is available (EC2 does not say), which
-kills a pod's status has forgotten, and which hours an environment keeps. In the offline look the
-same facts come as parameters.
+kills a pod's status has forgotten and which memory they forbid to take back, and which hours an
+environment keeps. In the offline look the same facts come as parameters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,10 @@ from db.session import Database, Reader
 from engines.contracts.results import DecisionType
 from engines.contracts.state import ClusterState, compile_state
 from engines.ghost_probe.judgement import node_instance_ids
+from engines.oom_remediation.aftermath import memory_floors
 from engines.oom_remediation.kills import gather_kills
+from engines.oom_remediation.parameters import OomParameters, RecordedKill
+from engines.resource_policy.floors import FLOOR_HOLDS
 from engines.volume_cleanup.uses import Uses
 from services.workflows.open_cluster import load_latest_document
 
@@ -33,7 +36,8 @@ FRESH = timedelta(minutes=10)
 """A state that is older says nothing about what is idle now."""
 
 HISTORY = timedelta(hours=24)
-"""How far OOM remediation looks back."""
+"""How far OOM remediation looks back for kills to answer; for what became of earlier ones it looks
+back as long as a floor holds."""
 
 _RECENT = timedelta(hours=2)
 
@@ -95,7 +99,10 @@ def live_parameters(
         case DecisionType.VOLUME_CLEANUP:
             return _volume_parameters(reader, cluster)
         case DecisionType.OOMKILLED_REMEDIATE:
-            return _given(oom_history=_kills(reader, cluster, at))
+            kills = _kills(reader, cluster, at)
+            return _given(oom_history=[msgspec.to_builtins(one) for one in kills])
+        case DecisionType.RIGHTSIZE:
+            return _given(memory_floors=_memory_floors(reader, cluster, at))
         case DecisionType.SCHEDULE:
             hours = schedules.load(reader, cluster.id)
             return _given(schedules=[dict(one.schedule) for one in hours])
@@ -180,17 +187,31 @@ def _neighbours(cluster: Cluster, others: Sequence[Cluster]) -> dict[str, Any]:
     }
 
 
-def _kills(reader: Reader, cluster: Cluster, at: datetime) -> list[dict[str, Any]]:
-    return [
-        {
-            "namespace": one.namespace,
-            "pod": one.pod,
-            "container": one.container,
-            "time": one.killed_at.isoformat(),
-            "limit_bytes": one.limit_bytes,
-        }
-        for one in oom_kills.load(reader, cluster.id, since=at - HISTORY)
-    ]
+def _kills(reader: Reader, cluster: Cluster, at: datetime) -> list[RecordedKill]:
+    """All kills of the last day; of earlier ones the last of each container at each limit."""
+    known: dict[tuple[object, ...], RecordedKill] = {}
+    for one in oom_kills.load(reader, cluster.id, since=at - FLOOR_HOLDS):
+        is_recent = one.killed_at >= at - HISTORY
+        key = (one.namespace, one.pod, one.container, one.killed_at if is_recent else None)
+        known[(*key, one.limit_bytes)] = RecordedKill(
+            namespace=one.namespace,
+            pod=one.pod,
+            container=one.container,
+            time=one.killed_at,
+            limit_bytes=one.limit_bytes,
+        )
+    return sorted(known.values(), key=lambda one: (one.time, one.namespace, one.pod, one.container))
+
+
+def _memory_floors(reader: Reader, cluster: Cluster, at: datetime) -> list[dict[str, Any]]:
+    """Raises after OOM kills that rightsizing must not take back yet."""
+    ledger = _kills(reader, cluster, at)
+    if not ledger:
+        return []
+    snapshot = compile_state(load_latest_document(reader, cluster)).cluster
+    kills = gather_kills(snapshot, ledger, at)
+    floors = memory_floors(snapshot, kills, OomParameters().memory_factor, at)
+    return [msgspec.to_builtins(one) for one in floors]
 
 
 def _recent_node_count(reader: Reader, cluster: Cluster, at: datetime) -> int | None:

@@ -11,12 +11,14 @@ from db.repositories import (
     job_runs,
     metrics_summary,
     nodes,
+    oom_kills,
     snapshots,
 )
 from db.session import Database, Transaction
 from services.settings import Settings
 
 RUNS_KEPT = timedelta(days=30)
+KILLS_KEPT = timedelta(days=30)  # floors hold for 14
 METRICS_KEPT = timedelta(days=35)  # a month to compare with the month before
 UNUSED_STATES_KEPT = timedelta(hours=1)
 """A state is read each minute: of a large cluster they would come to gigabytes a day. One that no
@@ -97,4 +99,5 @@ def _kinds(settings: Settings, at: datetime) -> Iterator[Kept]:
         lambda tx: job_commands.purge(tx, before=at - RUNS_KEPT),
         ALL_AT_ONCE,
     )
+    yield Kept("oom_kills", lambda tx: oom_kills.purge(tx, before=at - KILLS_KEPT), ALL_AT_ONCE)
     yield Kept("nodes", lambda tx: nodes.purge(tx, gone_before=at - METRICS_KEPT), ALL_AT_ONCE)

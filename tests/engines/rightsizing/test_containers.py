@@ -309,6 +309,61 @@ def test_held_memory_is_not_lowered(how):
     assert reasons(response) == {"web/main": "memory_held"}
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-XX:MaxRAMPercentage=75.0"}]},
+        {"command": ["java", "-XX:MaxRAMFraction=2", "-jar", "a.jar"]},
+        {"args": ["-XX:InitialRAMPercentage=50"]},
+        {"env": [{"name": "DOTNET_GCHeapHardLimitPercent", "value": "4B"}]},
+    ],
+)
+def test_memory_that_follows_its_limit_is_not_lowered(flags):
+    """Half as much memory would make half as large a heap, and so on, round by round."""
+    response = sized(a_container(**flags))
+
+    assert only(response).recommended["memory_request_bytes"] == GIB
+    assert reasons(response) == {"web/main": "memory_held"}
+    assert "in percent of the limit" in response.skipped[0].message
+
+
+def test_a_ceiling_in_bytes_beats_one_in_percent():
+    """-Xmx is what the JVM obeys: 256 MiB and 25 % are 320."""
+    container = a_container(args=["-XX:MaxRAMPercentage=75.0", "-Xmx256m"])
+
+    assert only(sized(container)).recommended["memory_request_bytes"] == 320 * MIB
+
+
+def test_memory_that_follows_its_limit_may_be_raised():
+    container = a_container(args=["-XX:MaxRAMPercentage=75.0"])
+
+    recommended = only(sized(container, usage=both_pods(mib=2000))).recommended
+
+    assert recommended["memory_request_bytes"] == 2300 * MIB
+
+
+@pytest.mark.parametrize(
+    ("floor_mib", "reason"), [(1024, "memory_held"), (930, "memory_held"), (200, "already_right")]
+)
+def test_memory_that_stays_for_its_floor_is_not_called_right(floor_mib, reason):
+    """Used are 200 MiB, which asks for 230; 930 of 1,024 is a change of 9 %."""
+    memory = "1Gi" if floor_mib > 230 else "230Mi"
+    floor = {
+        "namespace": "shop",
+        "kind": "Deployment",
+        "name": "web",
+        "container": "main",
+        "bytes": floor_mib * MIB,
+        "since": NOW,
+    }
+
+    response = sized(
+        a_container(cpu="200m", memory=memory), requirements={"memory_floors": [floor]}
+    )
+
+    assert reasons(response) == {"web/main": reason}
+
+
 def test_held_memory_may_be_raised():
     held = {"namespace": "shop", "kind": "Deployment", "name": "web"}
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
-from db.ledger_records import IdleKind
+from db.ledger_records import IdleKind, KillRecord
 from db.models.clusters import Cluster as ClusterRow
 from db.records import ClusterStatus
 from db.repositories import clusters, decisions, idle_resources, oom_kills, schedules
@@ -20,6 +20,7 @@ from tests.builders import (
     a_node,
     a_pod,
     a_volume,
+    a_workload,
     an_instance,
     an_object,
     instance_id_for,
@@ -169,8 +170,8 @@ def test_kills_are_remembered_when_the_status_has_forgotten_them(database):
 
     assert again == 0
     assert [one["time"] for one in history["oom_history"]] == [
-        AT.isoformat(),
-        (AT + timedelta(minutes=30)).isoformat(),
+        "2026-11-20T12:00:00Z",
+        "2026-11-20T12:30:00Z",
     ]
     assert {one["limit_bytes"] for one in history["oom_history"]} == {256 * 1024**2}
 
@@ -194,17 +195,87 @@ def killed_pod(at):
     )
 
 
-def test_kills_older_than_a_day_are_not_told(database):
+def remember(database, *kills):
+    """Kills of the pod's container: minutes before ``AT``, and the limit in MiB."""
+    records = [
+        KillRecord(
+            namespace="shop",
+            pod="web-1",
+            container="main",
+            killed_at=AT - timedelta(minutes=minutes),
+            limit_bytes=limit * 1024**2,
+        )
+        for minutes, limit in kills
+    ]
+    with database.transaction() as tx:
+        oom_kills.add(tx, "shop", records)
+
+
+def test_kills_older_than_a_fortnight_are_not_told(database):
     read(database, "shop", a_node(), killed_pod(AT))
     record_kills(database, "shop", at=AT)
 
     def known(at):
         return parameters(database, "shop", DecisionType.OOMKILLED_REMEDIATE, at)
 
-    assert known(AT + timedelta(hours=24)) != {}
-    assert known(AT + timedelta(hours=24, seconds=1)) == {}
+    assert known(AT + timedelta(days=14)) != {}
+    assert known(AT + timedelta(days=14, seconds=1)) == {}
     with database.transaction() as tx:
         assert oom_kills.purge(tx, before=AT + timedelta(seconds=1)) == 1
+
+
+def test_of_kills_before_the_last_day_the_last_at_each_limit_is_told(database):
+    """Three in the last day, the first just at its edge; before, two at 256 and one at 128."""
+    day = 24 * 60
+    read(database, "shop", a_node())
+    kills = ((1, 256), (2, 256), (day, 256), (day + 1, 256), (day + 2, 256), (day + 3, 128))
+    remember(database, *kills)
+
+    history = parameters(database, "shop", DecisionType.OOMKILLED_REMEDIATE)["oom_history"]
+
+    told = [(AT - datetime.fromisoformat(one["time"])) / timedelta(minutes=1) for one in history]
+    assert told == [day + 3, day + 1, day, 2, 1]
+
+
+def workload_of(memory):
+    resources = {"requests": {"memory": memory}, "limits": {"memory": memory}}
+    replica_set = a_workload("web-6d4b", kind="ReplicaSet", owner=("Deployment", "web"))
+    spec = {"containers": [{"name": "main", "resources": resources}]}
+    return (a_workload("web", pod_spec=spec), replica_set, a_pod(on="node-a", spec=spec))
+
+
+def test_rightsizing_is_told_which_memory_must_not_be_taken_back(database):
+    """Killed at 256 MiB ten days ago and raised to 1 GiB since: 256 x 1.5 = 384 stay."""
+    read(database, "shop", a_node(), *workload_of("1Gi"))
+    remember(database, (10 * 24 * 60, 256))
+
+    [floor] = parameters(database, "shop", DecisionType.RIGHTSIZE)["memory_floors"]
+
+    assert floor == {
+        "namespace": "shop",
+        "kind": "Deployment",
+        "name": "web",
+        "container": "main",
+        "bytes": 384 * 1024**2,
+        "since": "2026-11-10T12:00:00Z",
+    }
+
+
+def test_a_floor_of_the_ledger_ends_after_a_fortnight(database):
+    read(database, "shop", a_node(), *workload_of("1Gi"))
+    remember(database, (0, 256))
+
+    def told(after):
+        return parameters(database, "shop", DecisionType.RIGHTSIZE, AT + after)
+
+    assert told(timedelta(days=14) - timedelta(seconds=1)) != {}
+    assert told(timedelta(days=14)) == {}
+
+
+def test_without_kills_rightsizing_is_told_nothing(database):
+    read(database, "shop", a_node(), *workload_of("1Gi"))
+
+    assert parameters(database, "shop", DecisionType.RIGHTSIZE) == {}
 
 
 def test_office_hours_are_told_and_can_be_taken_away(database):

@@ -8,6 +8,7 @@ import pytest
 
 from db.errors import RecordNotFoundError
 from db.job_records import NewRun
+from db.ledger_records import KillRecord
 from db.measurement_records import ContainerHour, MetricType
 from db.records import DocumentKind
 from db.repositories import (
@@ -17,6 +18,7 @@ from db.repositories import (
     decisions,
     job_runs,
     metrics_summary,
+    oom_kills,
     snapshots,
 )
 from engines.contracts.usage_histogram import count_cores
@@ -152,6 +154,30 @@ def test_metrics_are_kept_for_35_days_and_runs_for_30(database):
     counts = run(database)
 
     assert (counts["metrics_summary"], counts["job_runs"]) == (1, 1)
+
+
+def test_kills_for_memory_are_kept_for_30_days(database):
+    kills = [
+        KillRecord(
+            namespace="shop",
+            pod="web-1",
+            container="main",
+            killed_at=days_ago(days),
+            limit_bytes=None,
+        )
+        for days in (29, 31)
+    ]
+    with database.transaction() as tx:
+        customers.ensure_local(tx, at=AT)
+        clusters.add(tx, a_cluster())
+        oom_kills.add(tx, "c1", kills)
+
+    counts = run(database)
+
+    assert counts["oom_kills"] == 1
+    with database.reader() as reader:
+        [left] = oom_kills.load(reader, "c1", since=days_ago(100))
+    assert left.killed_at == days_ago(29)
 
 
 def test_a_second_time_there_is_nothing_left_to_delete(database):
