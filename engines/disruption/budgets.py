@@ -57,12 +57,12 @@ class Budgets:
         self.items = snapshot.pdbs
         self.are_known = "pdbs" in snapshot.listed
         self.pods = snapshot.pods.items
-        self._by_namespace: dict[str, list[tuple[int, Expressions]]] = {}
+        self._by_label: dict[tuple[str, str, str], list[tuple[int, Expressions]]] = {}
+        self._others: dict[str, list[tuple[int, Expressions]]] = {}  # by namespace
         for row, budget in enumerate(self.items):
             expressions = expressions_of(budget.spec.selector)
             if expressions is not None:
-                some = self._by_namespace.setdefault(budget.metadata.namespace, [])
-                some.append((row, expressions))
+                self._file(row, budget.metadata.namespace, expressions)
         self._known: dict[tuple[str, int], tuple[int, ...]] = {}  # by the id of kept labels
 
     def of(self, pod: int) -> tuple[int, ...]:
@@ -74,9 +74,20 @@ class Budgets:
             found = self._known[key] = self._matching(metadata.namespace, metadata.labels)
         return found
 
+    def _file(self, row: int, namespace: str, expressions: Expressions) -> None:
+        """A budget stands under the labels that its pods must have, so that few are tried."""
+        needed = next((one for one in expressions if one.operator == "In"), None)
+        if needed is None:
+            self._others.setdefault(namespace, []).append((row, expressions))
+            return
+        for value in set(needed.values):
+            self._by_label.setdefault((namespace, needed.key, value), []).append((row, expressions))
+
     def _matching(self, namespace: str, labels: Mapping[str, str]) -> tuple[int, ...]:
-        candidates = self._by_namespace.get(namespace, ())
-        return tuple(row for row, expressions in candidates if all_hold(expressions, labels))
+        candidates = [*self._others.get(namespace, ())]
+        for key, value in labels.items():
+            candidates += self._by_label.get((namespace, key, value), ())
+        return tuple(sorted(row for row, needed in candidates if all_hold(needed, labels)))
 
 
 class BudgetLedger:
@@ -88,7 +99,8 @@ class BudgetLedger:
 
     def copy(self) -> "BudgetLedger":
         """A ledger of its own that starts where this one stands."""
-        twin = BudgetLedger(self.budgets)
+        twin = object.__new__(BudgetLedger)
+        twin.budgets = self.budgets
         twin._left = self._left.copy()
         return twin
 

@@ -5,7 +5,7 @@ are counted by the value that a label has on the nodes where the crowd's pods st
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -65,12 +65,33 @@ def _agree(
     )
 
 
+class _Crowds:
+    """All crowds, and those among which a selector's own are to be found."""
+
+    def __init__(self) -> None:
+        self.all: list[_Crowd] = []
+        self._by_label: dict[tuple[str, str], list[int]] = defaultdict(list)
+
+    def add(self, crowd: _Crowd) -> None:
+        """One crowd more, with the next number."""
+        for pair in crowd.labels.items():
+            self._by_label[pair].append(len(self.all))
+        self.all.append(crowd)
+
+    def candidates(self, selector: LabelSelector | None) -> Sequence[int]:
+        """The numbers of crowds that a selector may select: those with the rarest of its labels."""
+        if selector is None or not selector.match_labels:
+            return range(len(self.all))
+        found = (self._by_label.get(pair, []) for pair in selector.match_labels.items())
+        return min(found, key=len)
+
+
 class Neighbours:
     """The rules about neighbours over one end state."""
 
     def __init__(self, state: EndState) -> None:
         self._state = state
-        self._crowds: list[_Crowd] = []
+        self._crowds = _Crowds()
         self._crowd_of: dict[int, int] = {}
         self._namespaces = _namespace_labels(state)
         self._meanings: dict[tuple[object, ...], _Term] = {}
@@ -97,14 +118,14 @@ class Neighbours:
         for row in self._state.node_of:
             metadata = self._state.pod(row).metadata
             key = (metadata.namespace, id(metadata.labels))
-            number = numbers.setdefault(key, len(self._crowds))
-            if number == len(self._crowds):
-                self._crowds.append(_Crowd(metadata.namespace, metadata.labels, []))
-            self._crowds[number].rows.append(row)
+            number = numbers.setdefault(key, len(self._crowds.all))
+            if number == len(self._crowds.all):
+                self._crowds.add(_Crowd(metadata.namespace, metadata.labels, []))
+            self._crowds.all[number].rows.append(row)
             self._crowd_of[row] = number
 
     def _terms(self, row: int, terms: tuple[PodAffinityTerm, ...]) -> tuple[_Term, ...]:
-        crowd = self._crowds[self._crowd_of[row]]
+        crowd = self._crowds.all[self._crowd_of[row]]
         key = (id(terms), self._crowd_of[row])
         if key not in self._terms_of:
             self._terms_of[key] = tuple(self._meant(crowd, term) for term in terms)
@@ -136,10 +157,10 @@ class Neighbours:
         if name not in self._tallies:
             chosen = frozenset(
                 number
-                for number, crowd in enumerate(self._crowds)
-                if all(one.accepts(crowd) for one in terms)
+                for number in self._crowds.candidates(terms[0].term.label_selector)
+                if all(one.accepts(self._crowds.all[number]) for one in terms)
             )
-            rows = [row for number in chosen for row in self._crowds[number].rows]
+            rows = [row for number in chosen for row in self._crowds.all[number].rows]
             self._tallies[name] = (chosen, self._by_value(rows, key))
         return self._tallies[name]
 
@@ -214,8 +235,8 @@ class Neighbours:
         found: dict[int, list[tuple[str, Mapping[str, frozenset[int]]]]] = defaultdict(list)
         for name, one in terms.items():
             by_value = self._rows_by_value(owners[name], one.term.topology_key)
-            for number, crowd in enumerate(self._crowds):
-                if one.accepts(crowd):
+            for number in self._crowds.candidates(one.term.label_selector):
+                if one.accepts(self._crowds.all[number]):
                     found[number].append((one.term.topology_key, by_value))
         return found
 
@@ -231,11 +252,12 @@ class Neighbours:
 class _Spread:
     """Topology spread constraints that forbid (DoNotSchedule)."""
 
-    def __init__(self, state: EndState, crowds: list[_Crowd], crowd_of: Mapping[int, int]) -> None:
+    def __init__(self, state: EndState, crowds: _Crowds, crowd_of: Mapping[int, int]) -> None:
         self._state = state
         self._crowds = crowds
         self._crowd_of = crowd_of
         self._known: dict[tuple[int, ...], Mapping[str, frozenset[int]]] = {}
+        self._counted_by: dict[tuple[object, ...], Mapping[str, str]] = {}
 
     def violations(self, row: int) -> Iterator[PlacementViolation]:
         """The constraints of one pod, in the end state."""
@@ -262,7 +284,7 @@ class _Spread:
                 yield self._state.violation(_R.TOPOLOGY_SPREAD, row, text)
 
     def _counts_itself(self, row: int, one: TopologySpreadConstraint) -> int:
-        return int(self._selects(one, self._crowds[self._crowd_of[row]], row))
+        return int(self._selects(one, self._crowds.all[self._crowd_of[row]], row))
 
     def _selects(self, one: TopologySpreadConstraint, crowd: _Crowd, owner: int) -> bool:
         mine = self._state.pod(owner).metadata
@@ -290,20 +312,36 @@ class _Spread:
             self._crowd_of[row],
         )
         if key not in self._known:
-            counted = {
+            self._known[key] = self._grouped(row, one, self._counted(spec, one, hard))
+        return self._known[key]
+
+    def _counted(
+        self, spec: PodSpec, one: TopologySpreadConstraint, hard: list[TopologySpreadConstraint]
+    ) -> Mapping[str, str]:
+        """The nodes that are looked at, with their domains; specs alike in this share it."""
+        node_rules = (spec.node_selector, spec.affinity and spec.affinity.node_affinity)
+        key = (
+            one.topology_key,
+            one.node_affinity_policy,
+            one.node_taints_policy,
+            frozenset(other.topology_key for other in hard),
+            _encode((*node_rules, spec.tolerations)),
+        )
+        if key not in self._counted_by:
+            self._counted_by[key] = {
                 name: node.metadata.labels[one.topology_key]
                 for name, node in self._state.nodes.items()
                 if _counts(node, spec, one, hard)
             }
-            self._known[key] = self._grouped(row, one, counted)
-        return self._known[key]
+        return self._counted_by[key]
 
     def _grouped(
         self, owner: int, one: TopologySpreadConstraint, counted: Mapping[str, str]
     ) -> Mapping[str, frozenset[int]]:
         grouped: dict[str, set[int]] = {value: set() for value in counted.values()}
         leaving = self._state.snapshot.pods.is_terminating
-        for crowd in self._crowds:
+        for number in self._crowds.candidates(one.label_selector):
+            crowd = self._crowds.all[number]
             if self._selects(one, crowd, owner):
                 for row in crowd.rows:
                     value = counted.get(self._state.node_of[row])
