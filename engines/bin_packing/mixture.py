@@ -12,10 +12,13 @@ from itertools import combinations
 import numpy as np
 from scipy.sparse import csr_array, hstack, kron, vstack
 
-from engines.bin_packing.kernels import Flags, Weights
+from engines.bin_packing.kernels import Flags, Rows, Weights
 from engines.bin_packing.problem import PackingProblem
 
 DIRECTIONS = 7
+
+MOST_GROUPS = 64
+"""Nodes whose rooms are alike in shape, ratio by ratio, share their rows of the program."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,24 +32,40 @@ class Mixture:
     room: Weights
 
     def block(self, usable: float) -> tuple[csr_array, Weights]:
-        """Rows ``matrix @ (kept, taken) >= least``, where ``taken`` are nodes x directions.
+        """Rows ``matrix @ (kept, taken) >= least``, where ``taken`` are groups x directions.
 
-        What is asked for is met, and what a node takes in fits into the usable part of its room.
+        What is asked for is met, and what a group takes in fits into the usable part of its room.
         """
         nodes, directions = self.demand.shape
-        taken = kron(csr_array(np.ones((1, nodes))), csr_array(np.eye(directions)))
+        groups = self._groups()
+        count = int(groups.max()) + 1
+        taken = kron(csr_array(np.ones((1, count))), csr_array(np.eye(directions)))
         met = hstack((csr_array(self.demand.T), taken))
         fits = [
             hstack(
                 (
-                    csr_array(np.diag(usable * self.room[:, resource])),
-                    -kron(csr_array(np.eye(nodes)), csr_array(self.vectors[None, :, resource])),
+                    csr_array(
+                        (usable * self.room[:, resource], (groups, np.arange(nodes))),
+                        shape=(count, nodes),
+                    ),
+                    -kron(csr_array(np.eye(count)), csr_array(self.vectors[None, :, resource])),
                 )
             )
             for resource in range(2)
         ]
-        least = np.concatenate((self.demand.sum(axis=0), np.zeros(2 * nodes)))
+        least = np.concatenate((self.demand.sum(axis=0), np.zeros(2 * count)))
         return csr_array(vstack((met, *fits))), least
+
+    def _groups(self) -> Rows:
+        """The group of each node, by the ratio of memory to CPU in its room.
+
+        Room that a group shares holds no less than its parts, so the program stays a relaxation.
+        """
+        nodes = len(self.room)
+        order = np.argsort(np.arctan2(self.room[:, 1], self.room[:, 0]), kind="stable")
+        groups = np.empty(nodes, np.int64)
+        groups[order] = np.arange(nodes) * min(MOST_GROUPS, nodes) // nodes
+        return groups
 
     def worth_of_room(self, prices: Weights) -> Weights:
         """The most that each node can take in at these prices of the directions.

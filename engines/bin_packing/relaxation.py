@@ -21,9 +21,6 @@ from engines.bin_packing.problem import PackingProblem
 MOST_CONFINED_KINDS = 24
 """Kinds of pods that may run on some nodes only get rows of their own, the heaviest first."""
 
-MOST_MIXED_NODES = 1_500
-"""Up to so many nodes the program looks at mixtures of CPU and memory, not at their sums alone."""
-
 MOST_WHOLE_NODES, MOST_BRANCHES = 300, 200
 """Up to so many flexible nodes whole ones are chosen by branch and bound, with so many branches."""
 
@@ -56,7 +53,7 @@ class _Program(NamedTuple):
 def relax(problem: PackingProblem, waste: float = 0.0) -> Choice | None:
     """Solve the relaxation with so much of the room taken as wasted; None: no plan can exist."""
     rows = _rows(problem, 1.0 - waste)
-    mixture = mixture_of(problem) if len(problem.cost) <= MOST_MIXED_NODES else None
+    mixture = mixture_of(problem)
     matrix, least = _with_mixture(rows, mixture, 1.0 - waste)
     nodes, columns = len(problem.cost), matrix.shape[1]
     lower = np.where(problem.is_flexible, 0.0, 1.0)
