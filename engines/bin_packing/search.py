@@ -23,9 +23,6 @@ from engines.bin_packing.problem import (
 from engines.bin_packing.relaxation import Choice, relax, whole_nodes
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
-LARGE_CLUSTER, WASTES_LARGE = 1_500, (0.08, 0.16, 0.25, 0.35, 0.5, 0.7, 0.9)
-"""In clusters of more nodes a try takes seconds, so there are fewer, in larger steps."""
-
 MOST_REPAIRS = 5
 """Times that nodes come back in one try before the next share is tried."""
 
@@ -58,7 +55,8 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
     tries = [as_it_is, *_tries(problem, packer, ideal)]
     tries.sort(key=lambda one: problem.cost_of(one.kept))
     polished = [
-        polish.improve(one) for one in tries[: 4 if len(problem.cost) <= SMALL_CLUSTER else 1]
+        polish.improve(one)
+        for one in tries[: MOST_POLISHED if len(problem.cost) <= SMALL_CLUSTER else 1]
     ]
     best = min(polished, key=lambda one: problem.cost_of(one.kept))
     return SearchResult(best, min(bound, problem.cost_of(best.kept)))
@@ -66,7 +64,7 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
 
 def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[Packing]:
     """Complete packings, until a share of waste needs no repair."""
-    for waste in WASTES if len(problem.cost) <= LARGE_CLUSTER else WASTES_LARGE:
+    for waste in WASTES:
         choice = ideal if waste == 0 else relax(problem, waste)
         if choice is None:
             return
@@ -88,7 +86,7 @@ def _is_plan(problem: PackingProblem, packing: Packing) -> bool:
 
 def repair(problem: PackingProblem, packer: Packer, packing: Packing) -> Packing | None:
     """Bring back cheap nodes that could take what is left over; None: too much is."""
-    for _ in range(MOST_REPAIRS if len(problem.cost) <= LARGE_CLUSTER else 1):
+    for _ in range(MOST_REPAIRS):
         if _is_plan(problem, packing):
             return packing
         back = _nodes_to_bring_back(problem, packing)
