@@ -14,7 +14,7 @@ from services.errors import NotFoundError
 from services.files.source import SourceFile
 from services.secrets import open_secret_box
 from services.settings import load_settings
-from services.workflows.browse_clusters import find_cluster
+from services.workflows.browse_clusters import Database, find_cluster
 from services.workflows.browse_traffic import TrafficSource, find_traffic_source
 from services.workflows.import_traffic import (
     TrafficFiles,
@@ -60,9 +60,8 @@ def import_files(
     now = datetime.now(UTC)
     with open_database() as database:
         found = find_cluster(database, cluster)
-        settings = load_settings()
         addresses = (
-            addresses_of(RemoteOpener(database, open_secret_box(settings), settings), found)
+            addresses_of(lambda: _opener(database), found)
             if pods is None
             else addresses_in(SourceFile.at(pods))
         )
@@ -87,6 +86,11 @@ def import_files(
     for warning in report.warnings:
         note(f"note: {warning}")
     note(f"next: python cli.py traffic show --cluster {found.name}")
+
+
+def _opener(database: Database) -> RemoteOpener:
+    settings = load_settings()
+    return RemoteOpener(database, open_secret_box(settings), settings)
 
 
 @traffic.command("show", epilog="Example: python cli.py traffic show --cluster prod")

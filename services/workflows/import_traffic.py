@@ -104,8 +104,9 @@ def addresses_in(source: SourceFile) -> Addresses:
     return lambda: read_pod_page(source.name, source.text().encode()).addresses
 
 
-def addresses_of(opener: RemoteOpener, cluster: Cluster) -> Addresses:
-    """The addresses that the cluster's API tells when they are asked for."""
+def addresses_of(make_opener: Callable[[], RemoteOpener], cluster: Cluster) -> Addresses:
+    """The addresses that the cluster's API tells when they are asked for; an opener, which needs
+    the key of stored credentials, is made only then."""
 
     def read() -> Sequence[PodAddress]:
         if cluster.source is not ClusterSource.API:
@@ -114,6 +115,7 @@ def addresses_of(opener: RemoteOpener, cluster: Cluster) -> Addresses:
                 "is not read through an API, so nothing tells whose the addresses in flow logs are",
                 next_step="give the pods as a file: kubectl get pods -A -o json",
             )
+        opener = make_opener()
         with opener.kubernetes(opener.cluster(cluster.id)) as connection:
             return read_pod_addresses(connection)
 

@@ -23,6 +23,7 @@ from services.workflows import (
     browse_overview,
     browse_safety,
     browse_system,
+    browse_traffic,
     browse_trend,
     browse_waste,
     job_control,
@@ -184,6 +185,7 @@ trend = cached(browse_trend.load_trend, DataKind.METRICS)
 cost_now = cached(browse_trend.load_cost_now, DataKind.METRICS)
 jobs = cached(job_control.list_jobs, DataKind.JOBS, DataKind.CLUSTERS)
 waste = cached(browse_waste.load_waste, DataKind.DECISIONS, DataKind.CLUSTERS)
+traffic_source = cached(browse_traffic.find_traffic_source, DataKind.CLUSTERS)
 office_hours = cached(browse_office_hours.load_schedules, DataKind.CLUSTERS)
 office_hours_decision = cached(browse_office_hours.load_hours_decision, DataKind.DECISIONS)
 labelled_namespaces = cached(browse_office_hours.load_namespaces)

@@ -19,6 +19,7 @@ from ui.components.cards import show_problem
 from ui.optimize.combined import show_combined
 from ui.optimize.parameter_form import ask_parameters
 from ui.optimize.spot_form import ask_spot
+from ui.optimize.traffic import show_traffic
 
 COMBINED = "combined"
 
@@ -47,6 +48,8 @@ def ask(engine: str, cluster: Cluster, user: Actor) -> None:
         _ask_combined(cluster)
         return
     decision_type = DecisionType(engine)
+    if decision_type is DecisionType.NETWORK_OPTIMIZE:
+        show_traffic(cluster, user)
     with st.container(border=True, key="optimize-form"):
         try:
             requirements, as_of = _ask_parameters(decision_type)

@@ -216,7 +216,7 @@ def test_a_dumped_cluster_tells_no_addresses(prod):
         load(
             prod,
             flow_log(record),
-            addresses=addresses_of(RemoteOpener(prod, SECRETS, SETTINGS), cluster),
+            addresses=addresses_of(lambda: RemoteOpener(prod, SECRETS, SETTINGS), cluster),
         )
 
 
@@ -236,7 +236,7 @@ def test_a_registered_cluster_is_asked_for_the_addresses_of_its_pods(sandbox_dat
         sandbox_database,
         flow_log(record),
         cluster=name,
-        addresses=addresses_of(RemoteOpener(sandbox_database, SECRETS, SETTINGS), cluster),
+        addresses=addresses_of(lambda: RemoteOpener(sandbox_database, SECRETS, SETTINGS), cluster),
         at=pretend.AT + timedelta(hours=2),
     )
 
