@@ -25,6 +25,8 @@ MOST_EXCHANGES, MOST_TRIALS = 30, 400_000
 MOST_TRIPLES = 2_000_000
 """Beyond so many triples of classes one pod is exchanged for one other, not for two."""
 
+_TOLERANCE = 1e-9  # of the largest value: less is no gain
+
 
 class Classes(NamedTuple):
     """Pods that are the same to the packing. ``sizes``: classes x resources; ``kinds``: the row of
@@ -94,7 +96,7 @@ def _fill(
             wanted -= found[kind] * sizes[kind]
             nodes[count : count + found[kind]] = node
             taken[count : count + found[kind]] = kind
-            count += found[kind]
+            count += int(found[kind])
     return nodes[:count], taken[:count]
 
 
@@ -111,7 +113,7 @@ def _slack(wanted: Weights, room: Amounts, turn: Rows) -> Weights:
 
 @njit(nogil=True)
 def _fullness(sizes: Amounts, wanted: Weights, slack: Weights) -> Weights:
-    """What a pod of each class adds to the fullness of a node, in CPU and memory that are scarce."""
+    """What a pod of each class adds to the fullness of a node, in what is scarce of it."""
     values = np.zeros(len(sizes))
     for resource in range(2):
         values += (1.0 - slack[resource]) * sizes[:, resource] / max(wanted[resource], 1.0)
@@ -127,17 +129,22 @@ def fill_node(
     ``spare`` of the room will be left over anyway; ``wanted`` is the sum still to be placed.
     """
     taken, left = np.zeros_like(most), room.copy()
-    while True:
+    while most.any():
         best = _best_class(sizes, most - taken, left - spare, left, wanted)
         if best < 0:
             break
         taken[best] += 1
         left -= sizes[best]
     order = np.argsort(-values, kind="mergesort")
-    trials = (np.count_nonzero(taken) + 1) * np.count_nonzero(most)
-    for _ in range(min(MOST_EXCHANGES, MOST_TRIALS // max(trials, 1))):
-        if not _exchange(values, sizes, most, taken, left, order):
+    trials = int(np.count_nonzero(taken)) * int(np.count_nonzero(most))
+    for _ in range(min(MOST_EXCHANGES, MOST_TRIALS // trials) if trials else 0):
+        gone, first, second = _best_exchange(values, sizes, most - taken, taken, left, order)
+        if first < 0:
             break
+        for kind, change in ((gone, -1), (first, 1), (second, 1)):
+            if kind >= 0:
+                taken[kind] += change
+                left -= change * sizes[kind]
     return taken
 
 
@@ -161,63 +168,51 @@ def _best_class(
 
 
 @njit(nogil=True)
-def _exchange(
-    values: Weights, sizes: Amounts, most: Rows, taken: Rows, left: Amounts, order: Rows
-) -> bool:
-    """Make the exchange that adds most: a pod (or none) goes, one or two come; whether any does.
+def _best_exchange(
+    values: Weights, sizes: Amounts, more: Rows, taken: Rows, left: Amounts, order: Rows
+) -> tuple[int, int, int]:
+    """The class that goes (-1: none) and the one or two that come, for the largest gain in value.
 
-    ``taken`` and ``left`` change; ``order``: the classes, the most valuable first.
+    ``more``: how many of each class could come; ``order``: the classes, the most valuable first.
+    All are -1 where nothing gains.
     """
     inside = np.flatnonzero(taken)
-    free = order[(most > taken)[order]]
+    free = order[(more > 0)[order]]
     with_pairs = (len(inside) + 1) * len(free) ** 2 <= MOST_TRIPLES
-    best, gone, first, second = 0.0, -1, -1, -1
+    best, gone, first, second = _TOLERANCE * values.max(), -1, -1, -1
     for at in range(-1, len(inside)):
-        room, lost = left.copy(), 0.0
+        room, lost, leaver = left.copy(), 0.0, -1
         if at >= 0:
-            room += sizes[inside[at]]
-            lost = values[inside[at]]
+            leaver = inside[at]
+            room += sizes[leaver]
+            lost = values[leaver]
         for position in range(len(free)):
             one = free[position]
-            if (at >= 0 and one == inside[at]) or not _fits(sizes[one], room):
-                continue
             gain, other = values[one] - lost, -1
-            if with_pairs:
-                other = _second(values, sizes, most, taken, free[position:], room, best - gain)
-            if other >= 0:
-                gain += values[other]
-            if gain > best * (1.0 + 1e-9):
-                best, first, second = gain, one, other
-                gone = inside[at] if at >= 0 else -1
-    if first < 0:
-        return False
-    for kind, change in ((gone, -1), (first, 1), (second, 1)):
-        if kind >= 0:
-            taken[kind] += change
-            left -= change * sizes[kind]
-    return True
+            if gain + values[one] <= best:
+                break
+            if one != leaver and _fits(sizes[one], room):
+                if with_pairs:
+                    other = _second(values, sizes, more, free[position:], room, best - gain)
+                gain += values[other] if other >= 0 else 0.0
+                if gain > best:
+                    best, gone, first, second = gain, leaver, one, other
+    return gone, first, second
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True)
 def _second(
-    values: Weights,
-    sizes: Amounts,
-    most: Rows,
-    taken: Rows,
-    free: Rows,
-    room: Amounts,
-    least: float,
+    values: Weights, sizes: Amounts, more: Rows, free: Rows, room: Amounts, least: float
 ) -> int:
-    """The most valuable class of ``free`` (sorted so) that fits beside its first; -1: none of more
-    than ``least``."""
-    one = free[0]
+    """The most valuable class of ``free`` that fits beside its first, if it is worth more than
+    ``least``; else -1."""
+    first = free[0]
+    left = room - sizes[first]
     for other in free:
         if values[other] <= least:
-            return -1
-        if other == one and most[one] - taken[one] < 2:
-            continue
-        if _fits_beside(sizes[other], sizes[one], room):
-            return other
+            break
+        if (other != first or more[first] > 1) and _fits(sizes[other], left):
+            return int(other)
     return -1
 
 
@@ -225,13 +220,5 @@ def _second(
 def _fits(size: Amounts, room: Amounts) -> bool:
     for resource in range(len(size)):
         if size[resource] > 0 and size[resource] > room[resource]:
-            return False
-    return True
-
-
-@njit(nogil=True, inline="always")
-def _fits_beside(size: Amounts, other: Amounts, room: Amounts) -> bool:
-    for resource in range(len(size)):
-        if size[resource] > 0 and size[resource] + other[resource] > room[resource]:
             return False
     return True
