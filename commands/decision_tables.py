@@ -43,7 +43,7 @@ def show_analysis(analysis: Analysis) -> None:
 
 
 def _show_combined(plan: CombinedPlan) -> None:
-    """Stage by stage, each on what the one before it leaves."""
+    """Stage by stage, what all of it comes to, and which orders of the engines were tried."""
     print_table(
         "\nCombined plan: nothing counted twice",
         ("stage", "USD/hour before", "USD/hour after", "saves USD/month", "note"),
@@ -64,14 +64,31 @@ def _show_combined(plan: CombinedPlan) -> None:
             ),
         ],
     )
+    print_table(
+        "\nOrders of the engines that were tried",
+        ("carried out in this order", "USD/hour after", "nodes", "steps", ""),
+        [
+            (
+                ", ".join(one.moves) or "nothing",
+                round(one.cost_per_hour_after, 4),
+                one.node_count,
+                one.step_count,
+                "chosen" if one.is_chosen else one.problem,
+            )
+            for one in plan.routes
+        ],
+    )
     print_facts(
         "\nAll together",
         [
             ("saves, USD/month", round(plan.saving_usd_month, 2)),
             ("nodes then", plan.final_summary.node_count),
             ("of them Spot", plan.final_summary.spot_count),
+            ("steps", len(plan.execution_plan)),
         ],
     )
+    if plan.safety is not None:
+        _show_verdict(plan.safety)
 
 
 def show_response(response: DecisionResponse) -> None:

@@ -4,58 +4,74 @@ Only what later engines look at is changed: requests and limits, which nodes the
 node each pod is on. The state stays a document that compiles like any other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
-from engines.contracts import kubernetes
-from engines.contracts.kubernetes.containers import Container, ResourceRequirements
-from engines.contracts.kubernetes.nodes import NodeStatus
-from engines.contracts.plan import (
-    ContainerResources,
-    DrainNode,
-    LaunchInstance,
-    PatchWorkloadResources,
-    PlanStep,
-    TerminateInstance,
-)
-from engines.contracts.pricing import CapacityType, InstanceType
+from engines.contracts.kubernetes import Node, Pod
+from engines.contracts.node_table import build_node_table
+from engines.contracts.plan import DrainNode, PlanStep, TerminateInstance
 from engines.contracts.results import DecisionResponse
-from engines.contracts.snapshot import WorkloadKey
-from engines.contracts.state import ClusterState, compile_state, to_document
-from engines.cost import region_of_zone
-from engines.node_capacity import estimate_allocatable
-
-_FIELDS = (
-    ("cpu_request", "requests", "cpu"),
-    ("memory_request", "requests", "memory"),
-    ("cpu_limit", "limits", "cpu"),
-    ("memory_limit", "limits", "memory"),
-)
+from engines.contracts.state import ClusterState, CurrentState, compile_state, to_document
+from engines.cost import ClusterSummary, summarise_cluster
+from engines.planning.launching import launched_nodes
+from engines.planning.patching import patched_pods, patched_workload, patches_of
+from engines.planning.settling import settle
 
 
-def after(state: ClusterState, response: DecisionResponse, now: datetime) -> ClusterState:
-    """The state after the response's plan: its patches, its moves, its launches and removals."""
-    patches = {
-        _key(step): {one.container: one for one in step.resources}
-        for step in response.execution_plan
-        if isinstance(step, PatchWorkloadResources)
-    }
+class Outcome(NamedTuple):
+    """The state after a plan. ``homeless`` are the pods whose node the plan takes away, and that
+    the scheduler would find no other place for."""
+
+    state: ClusterState
+    homeless: tuple[str, ...] = ()
+
+
+def after(state: ClusterState, response: DecisionResponse, now: datetime) -> Outcome:
+    """The state after the response's plan: its patches, its moves, its launches and removals.
+
+    Pods whose new place the plan does not name go where kube-scheduler would put them.
+    """
+    patches = patches_of(response.execution_plan)
     gone = _nodes_gone(state, response.execution_plan)
-    launched = _launched(state, response.execution_plan, now)
+    launched = launched_nodes(state, response.execution_plan, now)
     if not (patches or gone or launched):
-        return state
-    document = to_document(_patched(state, patches))
-    nodes = [one for one in document.nodes or () if one.metadata.name not in gone]
-    pods = _moved(document.pods or (), response, gone)
-    return compile_state(
-        msgspec.structs.replace(document, nodes=(*nodes, *launched), pods=tuple(pods))
+        return Outcome(state)
+    document = to_document(state)
+    changed = patched_pods(state.cluster, patches)
+    pods = tuple(_moved((changed.get(one.key, one) for one in document.pods or ()), response, gone))
+    waiting = {one.key for one in pods if not one.spec.node_name}
+    waiting -= {one.key for one in document.pods or () if not one.spec.node_name}
+    document = msgspec.structs.replace(
+        document,
+        nodes=(*_staying(document, gone), *launched),
+        pods=None if document.pods is None else pods,
+        workloads=None
+        if document.workloads is None
+        else tuple(patched_workload(one, patches) for one in document.workloads),
     )
+    names = [one.metadata.name for one in launched]
+    return Outcome(*settle(compile_state(document), names, waiting))
 
 
-def _key(step: PatchWorkloadResources) -> WorkloadKey:
-    return WorkloadKey(step.workload.kind, step.workload.namespace, step.workload.name)
+def bill_after(state: ClusterState, response: DecisionResponse, now: datetime) -> ClusterSummary:
+    """What nodes there are after the response's plan, and what they cost: the pods are not
+    looked at."""
+    gone = _nodes_gone(state, response.execution_plan)
+    launched = launched_nodes(state, response.execution_plan, now)
+    if not (gone or launched):
+        return summarise_cluster(state, now)
+    staying = [one for one in state.cluster.nodes.items if one.metadata.name not in gone]
+    instances = {one.instance_id: one for one in state.instances or ()}
+    nodes, _, _ = build_node_table((*staying, *launched), instances, frozenset())
+    return summarise_cluster(replace(state, cluster=replace(state.cluster, nodes=nodes)), now)
+
+
+def _staying(document: CurrentState, gone: frozenset[str]) -> Iterator[Node]:
+    return (one for one in document.nodes or () if one.metadata.name not in gone)
 
 
 def _nodes_gone(state: ClusterState, plan: Sequence[PlanStep]) -> frozenset[str]:
@@ -71,125 +87,25 @@ def _nodes_gone(state: ClusterState, plan: Sequence[PlanStep]) -> frozenset[str]
     return frozenset(drained & terminated)
 
 
-def _patched(
-    state: ClusterState, patches: Mapping[WorkloadKey, Mapping[str, ContainerResources]]
-) -> ClusterState:
-    """The state with new requests and limits in the pods of the patched workloads."""
-    if not patches:
-        return state
-    cluster = state.cluster
-    keys = [
-        WorkloadKey(type(one).__name__, one.metadata.namespace, one.metadata.name)
-        for one in cluster.workloads
-    ]
-    document = to_document(state)
-    changed = {
-        cluster.pods.items[row].key: _with_resources(cluster.pods.items[row], patches[key])
-        for position, key in enumerate(keys)
-        if key in patches
-        for row in cluster.pods.by_workload.members(position).tolist()
-    }
-    pods = tuple(changed.get(one.key, one) for one in document.pods or ())
-    return compile_state(msgspec.structs.replace(document, pods=pods))
-
-
-def _with_resources(
-    pod: kubernetes.Pod, patches: Mapping[str, ContainerResources]
-) -> kubernetes.Pod:
-    """A pod as the patched template would make it; its own record of a resize is forgotten."""
-    spec = msgspec.structs.replace(
-        pod.spec,
-        containers=_containers(pod.spec.containers, patches),
-        init_containers=_containers(pod.spec.init_containers, patches),
-    )
-    status = msgspec.structs.replace(
-        pod.status,
-        container_statuses=(),
-        init_container_statuses=(),
-        resources=None,
-        allocated_resources={},
-    )
-    return msgspec.structs.replace(pod, spec=spec, status=status)
-
-
-def _containers(
-    containers: Iterable[Container], patches: Mapping[str, ContainerResources]
-) -> tuple[Container, ...]:
-    return tuple(
-        msgspec.structs.replace(one, resources=_resources(one.resources, patches[one.name]))
-        if one.name in patches
-        else one
-        for one in containers
-    )
-
-
-def _resources(before: ResourceRequirements, patch: ContainerResources) -> ResourceRequirements:
-    """What the patch names replaces what is there; None leaves it as it is."""
-    parts = {"requests": dict(before.requests), "limits": dict(before.limits)}
-    for name, part, resource in _FIELDS:
-        value = getattr(patch, name)
-        if value is not None:
-            parts[part][resource] = value
-    return ResourceRequirements(requests=parts["requests"], limits=parts["limits"])
-
-
-def _moved(
-    pods: Iterable[kubernetes.Pod],
-    response: DecisionResponse,
-    gone: frozenset[str],
-) -> Iterable[kubernetes.Pod]:
+def _moved(pods: Iterable[Pod], response: DecisionResponse, gone: frozenset[str]) -> Iterable[Pod]:
     """Pods where the plan puts them. Those of a node that goes, without a place of their own in
     the plan, are waiting for one; what belongs to the node itself goes with it."""
-    targets = {move.pod: move.to_node for one in response.recommendations for move in one.moves}
+    targets: Mapping[str, str] = {
+        move.pod: move.to_node for one in response.recommendations for move in one.moves
+    }
     for pod in pods:
         target = targets.get(pod.key, "" if pod.spec.node_name in gone else pod.spec.node_name)
         if target == pod.spec.node_name:
             yield pod
-        elif target or not _belongs_to_node(pod):
+        elif target or not _ends_with_its_node(pod):
             yield msgspec.structs.replace(
                 pod, spec=msgspec.structs.replace(pod.spec, node_name=target)
             )
 
 
-def _belongs_to_node(pod: kubernetes.Pod) -> bool:
-    """DaemonSet pods, and mirrors of static pods."""
+def _ends_with_its_node(pod: Pod) -> bool:
+    """DaemonSet pods, mirrors of static pods, and pods that have finished or are leaving."""
     controller = pod.metadata.controller
-    return controller is not None and controller.kind in ("DaemonSet", "Node")
-
-
-def _launched(
-    state: ClusterState, plan: Sequence[PlanStep], now: datetime
-) -> tuple[kubernetes.Node, ...]:
-    """The nodes that launched instances will be, named by their steps."""
-    return tuple(
-        _node(step, state.instance_types[step.instance_type], now)
-        for step in plan
-        if isinstance(step, LaunchInstance) and step.instance_type in state.instance_types
-    )
-
-
-def _node(step: LaunchInstance, kind: InstanceType, now: datetime) -> kubernetes.Node:
-    room = estimate_allocatable(kind)
-    amounts = {
-        "cpu": f"{room.cpu_millicores}m",
-        "memory": str(room.memory_bytes),
-        "pods": str(room.pods),
-    }
-    is_spot = step.capacity_type is CapacityType.SPOT
-    labels = {
-        "kubernetes.io/hostname": step.id,
-        "kubernetes.io/arch": kind.architecture,
-        "kubernetes.io/os": "linux",
-        "node.kubernetes.io/instance-type": step.instance_type,
-        "topology.kubernetes.io/zone": step.availability_zone,
-        "topology.kubernetes.io/region": region_of_zone(step.availability_zone) or "",
-        "eks.amazonaws.com/capacityType": "SPOT" if is_spot else "ON_DEMAND",
-    }
-    return kubernetes.Node(
-        metadata=kubernetes.ObjectMeta(name=step.id, labels=labels, creation_timestamp=now),
-        status=NodeStatus(
-            capacity=amounts,
-            allocatable=amounts,
-            conditions=(kubernetes.NodeCondition(type="Ready", status="True"),),
-        ),
-    )
+    belongs = controller is not None and controller.kind in ("DaemonSet", "Node")
+    is_over = pod.status.phase in ("Succeeded", "Failed")
+    return belongs or is_over or pod.metadata.deletion_timestamp is not None

@@ -112,22 +112,27 @@ def analyze(
         )
         for decision_type in decision_types
     }
+    decisions = tuple(decide(request) for request in requests.values())
     return Analysis(
         generated_at=now,
         inputs=tuple(_input(source, now) for source in state.sources),
         cluster=summarise_cluster(state, now),
-        decisions=tuple(decide(request) for request in requests.values()),
-        combined=_combined(requests),
+        decisions=decisions,
+        combined=_combined(requests, decisions),
     )
 
 
-def _combined(requests: Mapping[DecisionType, DecisionRequest]) -> CombinedPlan | None:
+def _combined(
+    requests: Mapping[DecisionType, DecisionRequest], decisions: Sequence[DecisionResponse]
+) -> CombinedPlan | None:
     """The engines as one plan, where all of them were asked."""
     if set(requests) != set(ENGINES) or len(ENGINES) < 2:
         return None
     asked = {decision_type: one.requirements for decision_type, one in requests.items()}
     first = next(iter(requests.values()))
-    return decide_combined(msgspec.structs.replace(first, request_id="analyze-combined"), asked)
+    return decide_combined(
+        msgspec.structs.replace(first, request_id="analyze-combined"), asked, decisions
+    )
 
 
 def _own_parameters(parameters: Mapping[str, Any], decision_type: DecisionType) -> dict[str, Any]:

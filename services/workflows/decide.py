@@ -4,7 +4,7 @@ Everything that decides passes here: a click, a command, a schedule. No database
 own but the one that measures how long it took.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,7 +30,7 @@ from engines.contracts.verdict import (
 )
 from engines.planning import CombinedPlan, combine
 from engines.pools import pool_scores
-from engines.safety import Choices, judge_or_replace
+from engines.safety import Choices, judge_or_replace, judge_plan
 from services.errors import InvalidInputError
 from services.metrics import (
     DECISION_SECONDS,
@@ -123,10 +123,37 @@ def decide(request: DecisionRequest) -> DecisionResponse:
 
 
 def decide_combined(
-    request: DecisionRequest, parameters: Mapping[DecisionType, Mapping[str, Any]]
+    request: DecisionRequest,
+    parameters: Mapping[DecisionType, Mapping[str, Any]],
+    answers: Iterable[DecisionResponse] = (),
 ) -> CombinedPlan:
-    """All engines as one plan, each stage judged; ``parameters`` are each engine's own."""
-    return combine(request, dict.fromkeys(ENGINES, decide), parameters)
+    """All engines as one plan; ``parameters`` are each engine's own.
+
+    Each part is judged on the state that it finds, and the steps of all of them once more as one
+    plan for the cluster as it is. ``answers`` are what ``decide`` said already about that state
+    with those parameters; they are not asked for again.
+    """
+    known = {one.decision_type: one for one in answers}
+
+    def ask(question: DecisionRequest) -> DecisionResponse:
+        answer = known.get(question.decision_type)
+        is_same_question = (
+            question.current_state is request.current_state
+            and question.requirements == parameters.get(question.decision_type, {})
+        )
+        if answer is None or not is_same_question:
+            return decide(question)
+        return msgspec.structs.replace(answer, request_id=question.request_id)
+
+    plan = combine(request, dict.fromkeys(ENGINES, ask), parameters)
+    verdict = judge_plan(
+        request.current_state,
+        plan.execution_plan,
+        limits_of(request),
+        pool_scores(request.current_state, request.now),
+        Circumstances(nodes_under_notice=_under_notice(*parameters.values())),
+    )
+    return msgspec.structs.replace(plan, safety=verdict)
 
 
 def limits_of(request: DecisionRequest) -> SafetyLimits:
@@ -175,11 +202,14 @@ def _circumstances(request: DecisionRequest, response: DecisionResponse) -> Circ
     Only office hours open an exception, and say themselves whether they take nodes away or bring
     some back: waking must satisfy all layers.
     """
-    under_notice = frozenset(request.requirements.get("nodes_under_notice", ()))
     purpose = PlanPurpose.CHANGE
     if response.decision_type is DecisionType.SCHEDULE:
         purpose = PlanPurpose(response.evidence["purpose"])
-    return Circumstances(purpose=purpose, nodes_under_notice=under_notice)
+    return Circumstances(purpose=purpose, nodes_under_notice=_under_notice(request.requirements))
+
+
+def _under_notice(*requirements: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for one in requirements for name in one.get("nodes_under_notice", ()))
 
 
 def _count(verdict: SafetyVerdict) -> None:
