@@ -8,7 +8,7 @@ import msgspec
 
 from engines.contracts.decoding import DECODING_ERRORS, JsonFailure, explain, without_nulls
 from engines.contracts.errors import InvalidInputError
-from engines.contracts.json_values import Time, refuse_absurd_time
+from engines.contracts.json_values import Time, in_canonical_order, refuse_absurd_time
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -87,12 +87,14 @@ def to_request(document: DecisionRequestDocument) -> DecisionRequest:
 
 
 def convert_part(values: Mapping[str, Any], target: type[T], part: str) -> T:
-    """``requirements`` or ``constraints`` as the type that an engine gives them.
+    """``requirements`` or ``constraints`` as the type that an engine gives them, its lists in one
+    order: the order in which they were given means nothing.
 
-    Raises InvalidInputError naming the value at fault as ``$.part.name``.
+    Raises InvalidInputError naming the value at fault as ``$.part.name``, lists as they were given.
     """
     try:
-        return msgspec.convert(dict(values), target, strict=True)
+        msgspec.convert(dict(values), target, strict=True)
+        return msgspec.convert(in_canonical_order(values), target, strict=True)
     except msgspec.ValidationError as error:
         failure = explain(error, b"")
         raise InvalidInputError(
@@ -118,18 +120,19 @@ def to_request_document(request: DecisionRequest) -> DecisionRequestDocument:
 def input_digest(request: DecisionRequest) -> str:
     """SHA-256 of all that an answer may depend on: equal digests mean equal answers.
 
-    The request's id is not part of it, so that the same question asked twice is one question.
+    The request's id is not part of it, nor is the order of any list, so that the same question
+    asked twice is one question.
     """
     state = request.current_state
     question = {
         "cluster": digest(canonical_cluster_json(state)),
         "market": digest(canonical_market_json(state)),
-        "sources": state.sources,
+        "sources": sorted(state.sources, key=_encode),
         "cluster_id": request.cluster_id,
         "decision_type": request.decision_type,
         "now": request.now.astimezone(UTC),
-        "requirements": request.requirements,
-        "constraints": request.constraints,
+        "requirements": in_canonical_order(request.requirements),
+        "constraints": in_canonical_order(request.constraints),
     }
     return digest(_encode(question))
 

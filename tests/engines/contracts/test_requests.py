@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.requests import (
+    convert_part,
     input_digest,
     parse_request,
     to_request,
     to_request_document,
 )
 from engines.contracts.results import DecisionType
+from engines.contracts.state import DataSource
 from tests.builders import NOW, a_node, a_pod, a_price, a_request, a_state
+
+
+class _Lists(msgspec.Struct, frozen=True, kw_only=True):
+    names: tuple[str, ...]
+    shares: tuple[float, ...] = ()
+
 
 NODE = {"metadata": {"name": "node-a"}}
 PRICE = {
@@ -180,6 +188,56 @@ def test_the_digest_does_not_depend_on_the_order_of_lists_or_keys_or_on_the_requ
     renamed = msgspec.structs.replace(other, request_id="another")
 
     assert input_digest(one) == input_digest(other) == input_digest(renamed)
+
+
+def shuffled(value, draw):
+    """The same JSON value with every list in another order."""
+    if isinstance(value, dict):
+        return {key: shuffled(value[key], draw) for key in draw(st.permutations(list(value)))}
+    if isinstance(value, list):
+        return [shuffled(one, draw) for one in draw(st.permutations(value))]
+    return value
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.data())
+def test_the_digest_does_not_depend_on_the_order_of_any_list_in_the_parameters(values, data):
+    one = a_request(a_state(), requirements=values, constraints=values)
+    other = a_request(
+        a_state(),
+        requirements=shuffled(values, data.draw),
+        constraints=shuffled(values, data.draw),
+    )
+
+    assert input_digest(one) == input_digest(other)
+
+
+def test_lists_that_hold_other_things_have_another_digest():
+    nested = {"schedules": [{"days": ["mon", "tue"]}, {"days": ["sat"]}]}
+    other = {"schedules": [{"days": ["mon"]}, {"days": ["tue", "sat"]}]}
+    one = a_request(a_state(), requirements=nested)
+
+    assert input_digest(one) != input_digest(a_request(a_state(), requirements=other))
+
+
+def test_engines_get_the_lists_of_their_parameters_in_one_order():
+    given_so = convert_part({"names": ["b", "a"], "shares": (0.2, 0.1)}, _Lists, "requirements")
+
+    assert given_so == _Lists(names=("a", "b"), shares=(0.1, 0.2))
+
+
+def test_a_fault_in_a_list_is_named_by_its_place_as_it_was_given():
+    with pytest.raises(InvalidInputError) as caught:
+        convert_part({"names": ["z", "y", 7, "a"]}, _Lists, "requirements")
+
+    assert caught.value.source == "$.requirements.names[2]"
+
+
+def test_the_order_of_sources_is_no_part_of_the_question():
+    sources = [DataSource(kind="prices", name="prices.csv", count=one) for one in (1, 2)]
+    one = a_request(a_state(sources=tuple(sources)))
+    other = a_request(a_state(sources=tuple(sources[::-1])))
+
+    assert input_digest(one) == input_digest(other)
 
 
 @pytest.mark.parametrize(
