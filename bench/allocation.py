@@ -4,8 +4,8 @@ The baseline is the same problem as one mixed-integer program over every column,
 solver until 0.01 % is proven or 10,000 nodes of its search tree are spent, whichever comes first.
 Both answers are checked in exact arithmetic before anything is printed.
 
-The cluster has about 500 nodes. For one of 60, where single instances decide, the answer is up to
-0.1 % above what the full program finds in twice the time; docs/engines.md says so.
+The cluster has about 500 nodes. Smaller ones, where single instances decide, are searched deeper;
+docs/engines.md says how close they come.
 """
 
 import numpy as np

@@ -25,6 +25,8 @@ _ROUNDS = 4
 _FIRST_COLUMNS = 60
 _FIRST_NODES = 100
 _LAST_NODES = 2000
+_LAST_NODES_IF_SMALL = 20_000
+_SMALL_ANSWER = 80  # instances: where single ones decide, and a proof is soon found
 _POLISH_COLUMNS = (40, 100)
 _POLISH_NODES = 400
 _ANY_GAP = 1e6  # the first answer will do
@@ -127,7 +129,8 @@ def _improved(program: Program, window: Window, relaxed: _Relaxed, found: Found)
 
 def _searched_through(program: Program, window: Window, relaxed: _Relaxed, found: Found) -> Found:
     """Branch and bound over all that is left; then around the best answer, if unproven."""
-    last = _solve(program, window, _LAST_NODES)
+    is_small = found.counts.sum() <= _SMALL_ANSWER
+    last = _solve(program, window, _LAST_NODES_IF_SMALL if is_small else _LAST_NODES)
     found = _better(replace(found, bound=max(found.bound, last.bound)), last.answer)
     for columns in _POLISH_COLUMNS:
         if found.is_proven:

@@ -8,8 +8,6 @@ about something else than nodes are kept.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from math import ceil
 
 import msgspec
 import numpy as np
@@ -47,7 +45,7 @@ from engines.contracts.verdict import (
     SafetyVerdict,
     VerdictAction,
 )
-from engines.safety.fleet import UNKNOWN, Fleet, FleetNode, Pool, Room, share_of
+from engines.safety.fleet import UNKNOWN, Fleet, FleetNode, Pool, Room, least_whole
 from engines.safety.judgement import ORDINARY, PoolRisks, judge_plan, score_of
 from engines.safety.sequencing import NewNode, ordered_steps
 from engines.safety.simulation import KnownNodes, play
@@ -224,15 +222,12 @@ def _least_allocatable(intent: _Intent, limits: SafetyLimits) -> Capacity:
 
     (The allocation itself looks at the shares of those pools only to which it adds.)
     """
-    now = Fleet.of(intent.counted.values())
-    staying = Fleet.of(intent.counted[node] for node in intent.staying)
-    limit = Fraction(str(limits.max_pool_share))
-    cpu_millicores, memory_bytes = 0, 0
-    for pool, room in staying.pools.items():
-        if bound := max(limit, share_of(now.pools[pool], now.total)):
-            cpu_millicores = max(cpu_millicores, ceil(room.cpu_millicores / bound))
-            memory_bytes = max(memory_bytes, ceil(room.memory_bytes / bound))
-    return Capacity(cpu_millicores, memory_bytes)
+    least = least_whole(
+        Fleet.of(intent.counted[node] for node in intent.staying),
+        Fleet.of(intent.counted.values()),
+        limits.max_pool_share,
+    )
+    return Capacity(least.cpu_millicores, least.memory_bytes)
 
 
 def _staying_nodes(intent: _Intent, choices: Choices) -> tuple[StayingNodes, ...]:

@@ -6,6 +6,7 @@ Sums are exact integers and shares exact fractions, so a limit that is met exact
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 UNKNOWN = "unknown"  # in place of an instance type or zone that nothing tells
@@ -118,6 +119,18 @@ def share_of(part: Room, whole: Room) -> Fraction:
         _ratio(part.cpu_millicores, whole.cpu_millicores),
         _ratio(part.memory_bytes, whole.memory_bytes),
     )
+
+
+def least_whole(staying: Fleet, now: Fleet, max_pool_share: float) -> Room:
+    """The smallest whole in which each pool that stays is within its limit, or has no larger a
+    share than ``now``; of this many nodes nothing is said."""
+    limit = Fraction(str(max_pool_share))
+    cpu_millicores, memory_bytes = 0, 0
+    for pool, room in staying.pools.items():
+        if bound := max(limit, share_of(now.pools.get(pool, NO_ROOM), now.total)):
+            cpu_millicores = max(cpu_millicores, ceil(room.cpu_millicores / bound))
+            memory_bytes = max(memory_bytes, ceil(room.memory_bytes / bound))
+    return Room(0, cpu_millicores, memory_bytes)
 
 
 def _ratio(part: int, whole: int) -> Fraction:

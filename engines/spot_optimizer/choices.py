@@ -10,6 +10,8 @@ from engines.allocation import AllocationProblem, Capacity, Offering, StayingNod
 from engines.contracts.pricing import MICRO_USD_PER_USD, CapacityType
 from engines.node_capacity import estimate_allocatable
 from engines.pools import PoolFacts
+from engines.safety.fleet import Fleet, least_whole
+from engines.safety.simulation import KnownNodes
 from engines.spot_optimizer.demand import Amounts, capacity_of, with_headroom
 from engines.spot_optimizer.odds import (
     interruption_micro_usd,
@@ -42,6 +44,7 @@ def choices_of(situation: Situation) -> Choices:
         required_on_demand=situation.required.on_demand,
         required_in_zones=situation.required.in_zones,
         staying=_staying(situation),
+        least_allocatable=least_allocatable(situation),
         limits=situation.limits,
     )
     return Choices(problem, keepable, _cheaper_types(situation, keepable))
@@ -271,6 +274,20 @@ def _staying(situation: Situation) -> tuple[StayingNodes, ...]:
         )
         for (instance_type, zone, capacity_type), rows in sorted(groups.items())
     )
+
+
+def least_allocatable(situation: Situation, held: Iterable[str] = ()) -> Capacity:
+    """The cluster in which no pool of nodes that the plan leaves alone, or that are ``held``, has
+    too large a share, or a larger one than now."""
+    nodes = situation.state.cluster.nodes
+    counted = KnownNodes.of(situation.state, situation.parameters.nodes_under_notice).counted
+    staying = {*held, *(nodes.names[row] for row in np.flatnonzero(situation.roles.staying))}
+    least = least_whole(
+        Fleet.of(one for name, one in counted.items() if name in staying),
+        Fleet.of(counted.values()),
+        situation.limits.max_pool_share,
+    )
+    return Capacity(least.cpu_millicores, least.memory_bytes)
 
 
 def _cheaper_types(situation: Situation, keepable: Keepable) -> Mapping[Offering, int]:

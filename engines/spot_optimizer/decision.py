@@ -11,7 +11,7 @@ from engines.contracts.plan import PlanStep, Verify
 from engines.contracts.results import Skipped, Subject
 from engines.safety.fleet import Room
 from engines.safety.sequencing import NewNode, ordered_steps
-from engines.spot_optimizer.choices import Choices, choices_of
+from engines.spot_optimizer.choices import Choices, choices_of, least_allocatable
 from engines.spot_optimizer.demand import capacity_of, with_headroom
 from engines.spot_optimizer.nodes import NodeReason
 from engines.spot_optimizer.placement import pods_without_place
@@ -123,7 +123,9 @@ def _proposed(situation: Situation) -> Decision:
     held = held_offerings(
         choices.keepable, choices.cheaper_types, situation.parameters.spot_to_spot_min_types
     )
-    wanted = find_wanted(choices.problem, choices.keepable, held)
+    held_nodes = [name for one in held for name in choices.keepable.groups[one]]
+    least = least_allocatable(situation, held_nodes)
+    wanted = find_wanted(choices.problem, choices.keepable, held, least)
     is_solved = wanted.allocation.status is AllocationStatus.SOLVED
     names, costs = situation.state.cluster.nodes.names, situation.roles.micro_usd_per_hour
     replaceable = np.flatnonzero(situation.roles.replaceable).tolist()

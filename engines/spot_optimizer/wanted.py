@@ -15,6 +15,7 @@ from engines.allocation import (
     Allocation,
     AllocationProblem,
     AllocationStatus,
+    Capacity,
     Offering,
     Purchase,
     StayingNodes,
@@ -49,13 +50,16 @@ class Wanted(NamedTuple):
     is_small_cluster: bool = False
 
 
-def find_wanted(problem: AllocationProblem, keepable: Keepable, held: Iterable[Offering]) -> Wanted:
+def find_wanted(
+    problem: AllocationProblem, keepable: Keepable, held: Iterable[Offering], least: Capacity
+) -> Wanted:
     """The cheapest of the ways that brakes and limits allow.
 
-    ``problem`` offers what can be bought new; ``held`` are groups of ``keepable``.
+    ``problem`` offers what can be bought new; ``held`` are groups of ``keepable``, and ``least`` is
+    the least allocatable where they all stay.
     """
     held = tuple(held)
-    ways = list(_ways(problem, keepable, held))
+    ways = list(_ways(problem, keepable, held, least))
     solved = [one for one in ways if one.allocation.status is AllocationStatus.SOLVED]
     if not solved and held:
         overruled = _solve(problem, keepable)._replace(is_brake_overruled=True)
@@ -66,12 +70,13 @@ def find_wanted(problem: AllocationProblem, keepable: Keepable, held: Iterable[O
 
 
 def _ways(
-    problem: AllocationProblem, keepable: Keepable, held: Sequence[Offering]
+    problem: AllocationProblem, keepable: Keepable, held: Sequence[Offering], least: Capacity
 ) -> Iterable[Wanted]:
     if not held:
         yield _solve(problem, keepable)
     else:
-        yield _all_held(problem, keepable, held)
+        kept = msgspec.structs.replace(problem, least_allocatable=least)
+        yield _all_held(kept, keepable, held)
         yield _nothing_new_on_spot(problem, keepable)
     if problem.limits.allow_small_cluster_exception:
         yield _small_cluster(problem, keepable)
@@ -154,6 +159,7 @@ def _small_cluster(problem: AllocationProblem, keepable: Keepable) -> Wanted:
             problem,
             offerings=singles,
             max_nodes=fewest_over - 1,
+            least_allocatable=Capacity(),
             layers=problem.layers - {SafetyLayer.POOL_CONCENTRATION},
         ),
         few,

@@ -200,6 +200,25 @@ def test_staying_nodes_count_in_the_shares_and_their_free_room_is_used():
     assert str(recommended["usd_per_hour"]) == "0.200000"
 
 
+@pytest.mark.parametrize("why", ["protected", "few_cheaper_types"])
+def test_the_plan_does_not_shrink_the_cluster_around_a_pool_that_stays(why):
+    """Two of ten nodes are a Spot pool that stays: a fifth. The others are nearly idle and could
+    become fewer, but then the pool would be more than a fifth of what is left."""
+    more = {"annotations": {"karpenter.sh/do-not-disrupt": "true"}} if why == "protected" else {}
+    pool = [
+        node(f"spot-{i}", zone=ZONES[0], instance_type="m7i.large", capacity_type="spot", **more)
+        for i in range(2)
+    ]
+    others = nodes(8)
+    state = a_cluster_state(*pool, *others, *pods_on(*pool), *pods_on(*others, each=1))
+
+    response = decide(state)
+
+    verdict = judge_plan(state, response.execution_plan, SafetyLimits(), pool_scores(state, NOW))
+    assert response.execution_plan
+    assert verdict.is_safe, verdict.message
+
+
 def test_pods_with_a_volume_keep_room_in_its_zone():
     """Four pods of 0.4 vCPU with volumes in zone c: 1.76 vCPU with the head-room, one node."""
     volume = an_object(
