@@ -1,6 +1,5 @@
 """Clusters: register, look at, check and remove."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from commands.confirmation import confirmed_name
 from commands.customers import ExternalIdOption, QueueUrlOption, RegionOption, RoleArnOption
 from commands.output import (
     ExitCode,
@@ -179,11 +179,10 @@ def remove(
     """
     with open_database() as database:
         cluster = find_cluster(database, name)
-        typed = yes if yes is not None else _asked(cluster.name)
         remove_cluster(
             database,
             cluster.id,
-            confirmed_name=typed,
+            confirmed_name=confirmed_name(cluster.name, yes),
             actor=LOCAL_ADMIN,
             at=datetime.now(UTC),
         )
@@ -259,8 +258,8 @@ def _owner_id(database: Database, owner: NewCustomer, box: SecretBox, now: datet
         raise InvalidInputError(
             f"customer {known.company!r}",
             "is registered already, with AWS access of its own",
-            next_step="leave --role-arn, --external-id and --queue-url out, or edit the customer "
-            "on the Clusters page",
+            next_step="leave --role-arn, --external-id and --queue-url out, or change them with "
+            "customer edit",
         )
     return known.id if known else find_customer(database, owner.company).id
 
@@ -270,12 +269,6 @@ def _known_customer(database: Database, name: str) -> Customer | None:
         return find_customer(database, name)
     except NotFoundError:
         return None
-
-
-def _asked(name: str) -> str:
-    if not sys.stdin.isatty():
-        raise typer.BadParameter(f"give --yes {name} to confirm")
-    return str(typer.prompt(f"Type {name} to remove it", err=True))
 
 
 def _registration(cluster: Cluster) -> list[tuple[str, object]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+HOME = "overview"
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 
 
@@ -24,7 +25,7 @@ class Screen:
 SECTIONS = {
     "": (
         Screen(
-            name="overview",
+            name=HOME,
             title="Overview",
             icon="space_dashboard",
             about="What the clusters cost, what could be saved, and what to do next.",
@@ -88,8 +89,13 @@ SECTIONS = {
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The menu as Streamlit wants it; the first page is the one at the root address."""
-    return {section: [_page(screen) for screen in screens] for section, screens in SECTIONS.items()}
+    """The menu as Streamlit wants it; the first page is the one at the root address.
+
+    That page has no address of its own for Streamlit, so ``/overview`` is a way to it.
+    """
+    menu = {section: [_page(screen) for screen in screens] for section, screens in SECTIONS.items()}
+    menu[""].append(st.Page(_go_home, title=title(HOME), url_path=HOME, visibility="hidden"))
+    return menu
 
 
 def page(name: str) -> st.Page:
@@ -102,6 +108,11 @@ def title(name: str) -> str:
     return _screen(name).title
 
 
+def _go_home() -> None:
+    """From ``/overview`` to the root address, with what the address says besides."""
+    st.switch_page(page(HOME), query_params=st.query_params.to_dict())
+
+
 def _screen(name: str) -> Screen:
     return next(one for screens in SECTIONS.values() for one in screens if one.name == name)
 
@@ -111,6 +122,7 @@ def _page(screen: Screen) -> st.Page:
         PAGES / f"{screen.name}.py",
         title=screen.title,
         icon=f":material/{screen.icon}:",
-        default=screen.name == "overview",
+        url_path="home" if screen.name == HOME else None,  # HOME itself is the way to it
+        default=screen.name == HOME,
         help=screen.about,
     )

@@ -4,12 +4,13 @@ import msgspec
 
 from db.records import DecisionFilter, DecisionPage, DecisionSummary, LoggedDecision
 from db.repositories import decisions, snapshots
-from db.session import Database
+from db.session import Database, Reader
 from engines.contracts.state import DataSource
+from engines.contracts.verdict import VerdictAction
 
 __all__ = ["DecisionFilter", "DecisionPage", "DecisionSummary", "LoggedDecision"]
 
-_LOOK_BACK = 50  # decisions among which the newest one with a verdict is looked for
+_LOOK_BACK = 50  # decisions among which the newest judged one is looked for
 
 
 class _Sources(msgspec.Struct):
@@ -32,14 +33,23 @@ def load_decision(database: Database, decision_id: int) -> LoggedDecision:
         return decisions.get(reader, decision_id)
 
 
-def load_latest_judged(database: Database, cluster_id: str) -> LoggedDecision | None:
-    """The newest decision about a cluster that carries a verdict; None: none of the last 50."""
+def newest_judged(reader: Reader, cluster_id: str) -> DecisionSummary | None:
+    """The newest decision about a cluster with a verdict on its plan; None: none of the last 50.
+
+    A plan that changes no node leaves nothing to judge: it counts only where no other was judged.
+    """
     wanted = DecisionFilter(cluster_id=cluster_id)
+    known = decisions.list_page(reader, wanted, limit=_LOOK_BACK).items
+    verdicts = [one for one in known if one.action_taken is not None]
+    judged = (one for one in verdicts if one.action_taken is not VerdictAction.NOT_APPLICABLE)
+    return next(judged, verdicts[0] if verdicts else None)
+
+
+def load_latest_judged(database: Database, cluster_id: str) -> LoggedDecision | None:
+    """The newest decision about a cluster with a verdict, whole; None: see ``newest_judged``."""
     with database.reader() as reader:
-        for summary in decisions.list_page(reader, wanted, limit=_LOOK_BACK).items:
-            if summary.action_taken is not None:
-                return decisions.get(reader, summary.id)
-    return None
+        summary = newest_judged(reader, cluster_id)
+        return None if summary is None else decisions.get(reader, summary.id)
 
 
 def load_decision_sources(database: Database, decision_id: int) -> tuple[DataSource, ...]:

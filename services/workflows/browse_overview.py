@@ -14,6 +14,7 @@ from engines.contracts.pricing import HOURS_PER_MONTH
 from engines.contracts.results import DecisionType
 from engines.cost import ClusterSummary, summarise_cluster
 from engines.cost_shares import CostShares, share_costs
+from services.workflows.browse_decisions import newest_judged
 from services.workflows.check_health import check_health
 from services.workflows.priced_state import load_priced_state
 
@@ -33,7 +34,8 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do: about what, and what it may save in a month (USD; None: not known)."""
 
     kind: NextStepKind
-    subject: str = ""
+    cluster_id: str = ""
+    data_kind: str = ""
     decision_type: DecisionType | None = None
     decision_id: int | None = None
     savings_usd_month: Decimal | None = None
@@ -42,6 +44,7 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
 class ClusterLine(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster with its cost and who causes it, and the newest decision of each type about it.
 
+    ``latest`` is the newest of them, ``judged`` the newest whose plan changes nodes and was judged.
     ``saving_usd_month`` is that of the best of them with a safe plan, else zero: savings of
     several engines may touch the same nodes, so they are never summed.
     """
@@ -50,6 +53,7 @@ class ClusterLine(msgspec.Struct, frozen=True, kw_only=True):
     summary: ClusterSummary
     costs: CostShares
     latest: DecisionSummary | None
+    judged: DecisionSummary | None
     by_type: tuple[DecisionSummary, ...]
     saving_usd_month: Decimal
 
@@ -103,7 +107,8 @@ def _line(reader: Reader, cluster: Cluster, at: datetime) -> ClusterLine:
         cluster=cluster,
         summary=summarise_cluster(state, at),
         costs=share_costs(state, at),
-        latest=max(by_type, key=lambda one: one.created_at, default=None),
+        latest=max(by_type, key=lambda one: (one.created_at, one.id), default=None),
+        judged=newest_judged(reader, cluster.id),
         by_type=by_type,
         saving_usd_month=max((_safe_saving(one) for one in by_type), default=Decimal(0)),
     )
@@ -139,7 +144,7 @@ def _next_steps(
     plans = [
         NextStep(
             kind=NextStepKind.REVIEW_PLAN,
-            subject=line.cluster.name,
+            cluster_id=line.cluster.id,
             decision_type=decision.decision_type,
             decision_id=decision.id,
             savings_usd_month=_safe_saving(decision),
@@ -148,14 +153,14 @@ def _next_steps(
         for decision in line.by_type
         if _safe_saving(decision) > 0
     ]
-    plans.sort(key=lambda one: (-(one.savings_usd_month or 0), one.subject))
+    plans.sort(key=lambda one: (-(one.savings_usd_month or 0), one.cluster_id))
     unasked = [
-        NextStep(kind=NextStepKind.DRY_RUN, subject=line.cluster.name)
+        NextStep(kind=NextStepKind.DRY_RUN, cluster_id=line.cluster.id)
         for line in lines
         if line.latest is None
     ]
     stale = [
-        NextStep(kind=NextStepKind.REFRESH_DATA, subject=kind)
+        NextStep(kind=NextStepKind.REFRESH_DATA, data_kind=kind)
         for kind in dict.fromkeys(one.kind for one in health.data if one.is_stale)
     ]
     return (*missing, *plans, *unasked, *stale)

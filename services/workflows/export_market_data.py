@@ -9,8 +9,6 @@ import contextlib
 import csv
 import gzip
 import io
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from db.repositories import advisor, instance_types, on_demand, spot_prices
 from db.session import Database, Reader
 from engines.contracts.pricing import InstanceType, to_usd
 from services.errors import CloudOptimError, InvalidInputError
+from services.files.complete import complete_file
 from services.files.recognise import MarketKind
 from services.workflows.name_patterns import fits, matching
 
@@ -84,7 +83,7 @@ def export_market_data(
     form = _form_of(path)
     table = _TABLES[kind]
     try:
-        with database.reader() as reader, _complete_file(path) as stream:
+        with database.reader() as reader, _text_file(path) as stream:
             rows = _counted(table.rows(reader, wanted), on_progress)
             count = _WRITERS[form](stream, table.header, rows)
     except OSError as error:
@@ -126,19 +125,12 @@ def _form_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _complete_file(path: Path) -> Iterator[IO[str]]:
+def _text_file(path: Path) -> Iterator[IO[str]]:
     """A text stream whose content appears at ``path`` at the end, or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as raw:
-            packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
-            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream:
-                yield stream
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with complete_file(path, mode=0o644) as raw:
+        packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
+        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream:
+            yield stream
 
 
 def _counted(

@@ -6,8 +6,6 @@ other tools read the Kubernetes part, and ``analyze`` finds the AWS part by itse
 """
 
 import gzip
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +22,7 @@ from engines.contracts.kubernetes.kinds import KINDS, Kind
 from engines.contracts.state import CurrentState
 from services.errors import CloudOptimError
 from services.files.aws_dump import AWS_PARTS_MARK
+from services.files.complete import complete_file
 from services.workflows.open_cluster import load_latest_document
 
 _VERSIONS = {
@@ -69,7 +68,8 @@ def export_snapshot(database: Database, cluster_id: str, path: Path) -> Snapshot
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
     try:
-        _put(path, content)
+        with complete_file(path, mode=0o640) as file:
+            file.write(content)
     except OSError as error:
         raise SnapshotError(
             f"cannot write {path}: {error.strerror or error}",
@@ -120,16 +120,3 @@ def _items(document: CurrentState) -> Iterator[dict[str, Any]]:
 def _api_version(kind: Kind) -> str:
     group = kind.groups[0]
     return f"{group}/{_VERSIONS.get(group, 'v1')}" if group else "v1"
-
-
-def _put(path: Path, content: bytes) -> None:
-    """The file appears complete or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o640)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

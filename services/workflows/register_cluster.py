@@ -18,7 +18,7 @@ from db.records import (
     CustomerStatus,
     LaunchSettings,
 )
-from db.repositories import audit, clusters, customers, events
+from db.repositories import clusters, customers
 from db.session import Database, Transaction
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
@@ -26,6 +26,7 @@ from services.kube.access import BearerToken, Credential, EksToken, KubeAccess, 
 from services.secrets import MASK, SecretBox
 from services.workflows.endpoints import check_kubernetes_endpoint
 from services.workflows.open_cluster import check_cluster_name, free_cluster_id
+from services.workflows.record_change import record_change
 from services.workflows.register_customer import check_region
 
 __all__ = [
@@ -108,7 +109,15 @@ def add_cluster(
                 tx, cluster_id, region=region, tag=new.cluster_tag, launch=new.launch, at=at
             )
         cluster = clusters.get(tx, cluster_id)
-        _record(tx, "cluster.registered", cluster, actor, at, after=_shown(cluster))
+        record_change(
+            tx,
+            "cluster.registered",
+            cluster.name,
+            actor=actor,
+            at=at,
+            cluster_id=cluster.id,
+            after=_shown(cluster),
+        )
     return cluster
 
 
@@ -143,7 +152,16 @@ def edit_cluster(
         if access is not None:
             shown_after["credential"] = f"{MASK} (new)"
         if shown_before != shown_after:
-            _record(tx, "cluster.changed", after, actor, at, before=shown_before, after=shown_after)
+            record_change(
+                tx,
+                "cluster.changed",
+                after.name,
+                actor=actor,
+                at=at,
+                cluster_id=after.id,
+                before=shown_before,
+                after=shown_after,
+            )
     return after
 
 
@@ -166,7 +184,15 @@ def remove_cluster(
                 next_step=f"type {cluster.name} to remove it",
             )
         clusters.archive(tx, cluster_id, at=at)
-        _record(tx, "cluster.removed", cluster, actor, at, before=_shown(cluster))
+        record_change(
+            tx,
+            "cluster.removed",
+            cluster.name,
+            actor=actor,
+            at=at,
+            cluster_id=cluster.id,
+            before=_shown(cluster),
+        )
 
 
 def _sealed_access(database: Database, access: KubeAccess, secrets: SecretBox) -> ClusterAccess:
@@ -247,25 +273,3 @@ def _shown(cluster: Cluster) -> dict[str, Any]:
         "cluster_tag": cluster.cluster_tag,
         "launch": msgspec.to_builtins(cluster.launch),
     }
-
-
-def _record(  # noqa: PLR0913 - the fields of an audit entry
-    tx: Transaction,
-    action: str,
-    cluster: Cluster,
-    actor: Actor,
-    at: datetime,
-    *,
-    before: Any = None,
-    after: Any = None,
-) -> None:
-    audit.append(
-        tx,
-        actor=actor.name,
-        action=action,
-        object_name=cluster.name,
-        at=at,
-        before=before,
-        after=after,
-    )
-    events.append(tx, action, subject=cluster.name, at=at, cluster_id=cluster.id)

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 
 from db.records import Customer, CustomerStatus
-from db.repositories import audit, clusters, customers, events, queues
+from db.repositories import clusters, customers, queues
 from db.session import Database, DatabaseKind, Transaction
 from services.access import Actor, Role, authorise
 from services.errors import InvalidInputError
 from services.secrets import MASK, SecretBox
 from services.workflows.endpoints import check_aws_url
+from services.workflows.record_change import record_change
 
 __all__ = [
     "Customer",
@@ -109,7 +110,9 @@ def add_customer(
         else:
             customers.change(tx, customer, sealed_secret=sealed)
         _store_queue(tx, customer, checked, at)
-        _record(tx, "customer.registered", customer, actor, at, after=_shown(customer))
+        record_change(
+            tx, "customer.registered", customer.company, actor=actor, at=at, after=_shown(customer)
+        )
     return customer
 
 
@@ -141,7 +144,15 @@ def edit_customer(
         is_new_secret = checked.aws_secret_access_key is not None
         if after != before or is_new_secret:
             shown = _shown(after, is_new_secret=is_new_secret)
-            _record(tx, "customer.changed", after, actor, at, before=_shown(before), after=shown)
+            record_change(
+                tx,
+                "customer.changed",
+                after.company,
+                actor=actor,
+                at=at,
+                before=_shown(before),
+                after=shown,
+            )
     return after
 
 
@@ -172,7 +183,9 @@ def remove_customer(database: Database, customer_id: str, *, actor: Actor, at: d
         customers.change(tx, archived, sealed_secret=None)
         for queue in queues.list_all(tx, customer_id=customer_id):
             queues.remove(tx, customer_id, queue.region)
-        _record(tx, "customer.removed", customer, actor, at, before=_shown(customer))
+        record_change(
+            tx, "customer.removed", customer.company, actor=actor, at=at, before=_shown(customer)
+        )
 
 
 def set_queue(
@@ -197,7 +210,15 @@ def set_queue(
             queues.put(tx, customer_id, region, address, at=at)
         if known.get(region) != address:
             before, after = {region: known.get(region)}, {region: address}
-            _record(tx, "customer.queue.changed", customer, actor, at, before=before, after=after)
+            record_change(
+                tx,
+                "customer.queue.changed",
+                customer.company,
+                actor=actor,
+                at=at,
+                before=before,
+                after=after,
+            )
 
 
 def check_region(region: str) -> None:
@@ -297,28 +318,6 @@ def _shown(customer: Customer, *, is_new_secret: bool = False) -> dict[str, Any]
     if customer.aws_access_key_id is not None:
         shown["aws_secret_access_key"] = f"{MASK} (new)" if is_new_secret else MASK
     return shown
-
-
-def _record(  # noqa: PLR0913 - the fields of an audit entry
-    tx: Transaction,
-    action: str,
-    customer: Customer,
-    actor: Actor,
-    at: datetime,
-    *,
-    before: Any = None,
-    after: Any = None,
-) -> None:
-    audit.append(
-        tx,
-        actor=actor.name,
-        action=action,
-        object_name=customer.company,
-        at=at,
-        before=before,
-        after=after,
-    )
-    events.append(tx, action, subject=customer.company, at=at)
 
 
 def _taken(company: str) -> InvalidInputError:

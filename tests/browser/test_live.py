@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from services.access import LOCAL_ADMIN
 from services.workflows.job_control import JobRow, list_jobs, run_now
-from tests.journeys.test_make_run import READY, Run
+from services.workflows.office_hours import save_schedule
+from tests.journeys.running import READY, Run
 from tests.scheduler.builders import until
 from tests.web_server import free_port
 
@@ -63,3 +64,43 @@ def test_a_new_decision_appears_in_the_stream_without_a_reload(run: Run, page: P
         run_now(database, "optimise", target=target, actor=LOCAL_ADMIN, at=datetime.now(UTC))
 
     expect(tools).to_contain_text("16 decisions", timeout=60_000)
+
+
+def test_a_job_is_run_by_a_click_on_its_row_and_a_button(run: Run, page: Page):
+    """The box that chooses a row is drawn on a canvas: 12 pixels in, below the 35 of the head."""
+    before = job(run, "measure_data_ages").last_started_at
+    page.goto(f"http://127.0.0.1:{run.port}/system?system_jobs_filter=measure")
+    table = page.locator(".st-key-system_jobs-table")
+    expect(table).to_be_visible()
+
+    table.locator("canvas").first.click(position={"x": 12, "y": 52})
+    page.locator(".st-key-system-job-run button").click()
+
+    until(lambda: job(run, "measure_data_ages").last_started_at != before)
+
+
+def test_the_address_overview_leads_to_the_overview_as_it_was_pasted(run: Run, page: Page):
+    page.goto(f"http://127.0.0.1:{run.port}/overview?overview_split=Workload")
+
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    expect(page).to_have_url(f"http://127.0.0.1:{run.port}/?overview_split=Workload")
+
+
+def test_the_office_hours_page_shows_a_schedule_that_is_stored_meanwhile(run: Run, page: Page):
+    page.goto(f"http://127.0.0.1:{run.port}/office_hours")
+    expect(page.get_by_text("No office hours yet")).to_be_visible()
+
+    target = job(run, "optimise").target
+    schedule = {
+        "environment": "dev",
+        "timezone": "UTC",
+        "office_hours": {
+            "weekdays": {"start": "08:00", "end": "18:00"},
+            "weekends": {"enabled": False},
+        },
+    }
+    with run.database() as database:
+        save_schedule(database, target, schedule, actor=LOCAL_ADMIN, at=datetime.now(UTC))
+
+    expect(page.locator(".st-key-hours_schedules-table")).to_be_visible()

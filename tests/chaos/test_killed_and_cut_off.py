@@ -17,7 +17,7 @@ from db.records import DecisionFilter
 from db.repositories import clusters, decisions
 from services.access import LOCAL_ADMIN
 from services.workflows.job_control import list_jobs, run_now
-from tests.journeys.test_make_run import READY, Run
+from tests.journeys.running import READY, Run
 from tests.scheduler.builders import until
 from tests.web_server import free_port
 

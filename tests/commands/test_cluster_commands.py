@@ -248,3 +248,65 @@ def test_customers_are_listed_for_people(terminal, with_cluster):
     assert "Acme" in answer.stdout
     assert "shop" in answer.stdout
     assert SECRET not in answer.stdout
+
+
+def the_customer(terminal):
+    [found] = json.loads(terminal("customer", "list", "--format", "json").stdout)["customers"]
+    return found
+
+
+def test_an_edit_changes_what_is_given_and_leaves_the_rest_its_secret_too(
+    terminal, with_customer, live
+):
+    changed = terminal("customer", "edit", "Acme", "--company", "Acme Ltd", "--region", "eu-west-1")
+
+    assert changed.code == 0, changed.stderr
+    now = the_customer(terminal)["customer"]
+    assert (now["company"], now["aws_region"]) == ("Acme Ltd", "eu-west-1")
+    for name in ("id", "role_arn", "external_id", "aws_endpoint_url", "aws_access_key_id"):
+        assert now[name] == with_customer[name]
+    assert SECRET not in changed.stdout + changed.stderr
+
+
+def test_an_empty_value_takes_a_field_away_and_an_empty_url_its_queue(terminal, with_customer):
+    queue = "http://127.0.0.1:9/123456789012/warnings"
+    given = terminal("customer", "edit", "Acme", "--email", "a@acme.test", "--queue-url", queue)
+    with_queue = the_customer(terminal)
+
+    taken = terminal("customer", "edit", "Acme", "--email", "", "--queue-url", "")
+
+    assert (given.code, taken.code) == (0, 0)
+    assert with_queue["customer"]["email"] == "a@acme.test"
+    assert [one["url"] for one in with_queue["queues"]] == [queue]
+    assert the_customer(terminal)["customer"]["email"] is None
+    assert the_customer(terminal)["queues"] == []
+
+
+def test_another_access_key_needs_its_secret(terminal, with_customer, monkeypatch):
+    monkeypatch.delenv("CUSTOMER_AWS_SECRET_ACCESS_KEY")
+
+    answer = terminal("customer", "edit", "Acme", "--access-key-id", "AKIASANDBOXOPERATOR1")
+
+    assert answer.code == 3
+    assert "its id and its secret belong together" in answer.stderr
+
+
+def test_a_customer_is_removed_by_its_name_once_it_has_no_cluster(terminal, with_cluster):
+    owning = terminal("customer", "remove", "Acme", "--yes", "Acme")
+    terminal("cluster", "remove", "shop", "--yes", "shop")
+    mistyped = terminal("customer", "remove", "Acme", "--yes", "acme")
+    removed = terminal("customer", "remove", "Acme", "--yes", "Acme")
+
+    assert owning.code == 3
+    assert "owns the clusters shop" in owning.stderr
+    assert mistyped.code == 3
+    assert "'acme' is not the name of the customer" in mistyped.stderr
+    assert removed.code == 0
+    assert json.loads(terminal("customer", "list", "--format", "json").stdout)["customers"] == []
+
+
+def test_without_a_terminal_a_removal_needs_the_name_as_an_option(terminal, with_customer):
+    answer = terminal("customer", "remove", "Acme")
+
+    assert answer.code == 2
+    assert "give --yes Acme to confirm" in answer.stderr

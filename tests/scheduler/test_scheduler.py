@@ -171,12 +171,23 @@ class TestTargets:
             until(lambda: subjects(database, "done") == ["c1", "c2"])
 
     def test_nothing_more_is_done_about_a_cluster_that_was_removed(self, database):
-        register(database, "c1")
-        with running(a_scheduler(database, [a_job(write, scope=JobScope.CLUSTER)])):
-            until(lambda: schedule(database, target="c1").last_success_at)
+        """Its neighbour is worked on every half second meanwhile, five times more."""
+        for name in ("gone", "kept"):
+            register(database, name)
+        often = a_job(write, scope=JobScope.CLUSTER, every=timedelta(seconds=0.5))
+
+        def done(target):
+            return subjects(database, "done").count(target)
+
+        with running(a_scheduler(database, [often])):
+            until(lambda: done("gone") and done("kept"))
             with database.transaction() as tx:
-                clusters.archive(tx, "c1", at=now())
-            until(lambda: all(row.target != "c1" for row in job_control.list_jobs(database)))
+                clusters.archive(tx, "gone", at=now())
+            until(lambda: all(row.target != "gone" for row in job_control.list_jobs(database)))
+            before = {name: done(name) for name in ("gone", "kept")}
+            until(lambda: done("kept") >= before["kept"] + 5)
+
+            assert done("gone") == before["gone"]
 
     @pytest.mark.parametrize("fails", [False, True])
     def test_a_cluster_that_is_removed_while_it_is_worked_on_leaves_a_finished_run(

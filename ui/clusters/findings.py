@@ -14,6 +14,7 @@ from ui import session
 from ui.clusters.patience import quick_settings
 from ui.components import data, formatting, tables
 from ui.components.cards import show_empty, show_problem
+from ui.components.cluster_names import cluster_namer
 
 SIGNS = {
     FindingState.FAILED: "✕ failed",
@@ -64,7 +65,7 @@ def choose_read_cluster() -> Cluster | None:
         list(known),
         key="clusters_preflight_name",
         bind="query-params",
-        format_func=lambda one: known[one].name if one in known else str(one),
+        format_func=cluster_namer(),
         width=320,
     )
     return known.get(chosen)

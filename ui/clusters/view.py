@@ -23,6 +23,7 @@ from ui.components.cards import (
     show_source,
     source_parts,
 )
+from ui.components.cluster_names import cluster_namer
 
 REFRESH_SECONDS = 15
 AWAITING_SECONDS = 2  # while the scheduler reads on request
@@ -76,7 +77,7 @@ def choose_cluster() -> Cluster | None:
         list(clusters),
         key="clusters_name",
         bind="query-params",
-        format_func=lambda one: clusters[one].name if one in clusters else str(one),
+        format_func=cluster_namer(),
         width=320,
     )
     return clusters.get(chosen)

@@ -20,6 +20,7 @@ from services.workflows.browse_decisions import LoggedDecision
 from ui import session
 from ui.components import data, facts, formatting, tables, wording
 from ui.components.cards import Card, Tone, show_cards, show_heading, show_problem
+from ui.components.cluster_names import cluster_namer
 from ui.components.formatting import plain
 from ui.components.verdict import show_distribution, show_verdict
 from ui.decisions.advice import show_advice
@@ -100,7 +101,7 @@ def _show_identity(logged: LoggedDecision) -> None:
     zone = session.viewer_zone()
     show_heading(
         f"Decision {summary.id}: {wording.decision_type(summary.decision_type)}"
-        f" for {summary.cluster_id}",
+        f" for {cluster_namer()(summary.cluster_id)}",
         f"judged as of {formatting.moment(summary.as_of, zone)} "
         f"({formatting.zone_name(zone, summary.as_of)}; {formatting.moment_utc(summary.as_of)}), "
         f"asked by {summary.triggered_by} {formatting.age(summary.created_at, session.now())}, "

@@ -1,6 +1,6 @@
 """The decision stream: filters, a timeline with markers, and a page of the log to click on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -15,6 +15,7 @@ from services.workflows.browse_decisions import (
 from ui import session
 from ui.components import charts, data, formatting, tables, wording
 from ui.components.cards import show_empty
+from ui.components.cluster_names import cluster_namer
 
 PAGE_ROWS = 50
 VERDICTS = {"Safe": True, "Not safe": False}
@@ -23,7 +24,7 @@ COLUMNS = (
     tables.Column(name="id", label="No.", kind="number"),
     tables.Column(name="created_at", label="Decided", kind="time"),
     tables.Column(name="type", label="Type"),
-    tables.Column(name="cluster_id", label="Cluster"),
+    tables.Column(name="cluster", label="Cluster"),
     tables.Column(name="verdict", label="Verdict"),
     tables.Column(name="estimated_savings", label="Saving USD/month", kind="money"),
     tables.Column(name="recommendation_count", label="Recommendations", kind="number"),
@@ -41,9 +42,10 @@ def choose_decision() -> int | None:
     if not page.total:
         _show_nothing(wanted)
         return session.named_decision()
-    _show_timeline(page.items)
+    name_of = cluster_namer()
+    _show_timeline(page.items, name_of)
     chosen = tables.choose_from_table(
-        [to_row(one) for one in page.items],
+        [to_row(one, name_of) for one in page.items],
         COLUMNS,
         key="stream_decisions",
         file_name="decisions",
@@ -62,6 +64,7 @@ def load_named() -> LoggedDecision | None:
 
 
 def _ask_filter() -> DecisionFilter:
+    name_of = cluster_namer()
     with st.container(horizontal=True, vertical_alignment="bottom", key="stream-tools"):
         kind = st.selectbox(
             "Type",
@@ -77,6 +80,7 @@ def _ask_filter() -> DecisionFilter:
             "Cluster",
             [one.id for one in data.clusters()],
             index=None,
+            format_func=name_of,
             key="stream_cluster",
             bind="query-params",
             placeholder="All clusters",
@@ -121,7 +125,7 @@ def _show_nothing(wanted: DecisionFilter) -> None:
         show_empty("Nothing matches", "Remove a filter above.", "filter_alt_off")
 
 
-def _show_timeline(decisions: Sequence[DecisionSummary]) -> None:
+def _show_timeline(decisions: Sequence[DecisionSummary], name_of: Callable[[str], str]) -> None:
     """The decisions of this page as markers: sign and colour by verdict, height by saving."""
     figure = charts.marker_chart(
         [
@@ -130,7 +134,8 @@ def _show_timeline(decisions: Sequence[DecisionSummary]) -> None:
                 value=float(one.estimated_savings),
                 group=_verdict(one),
                 hover=f"No. {one.id} · {wording.decision_type(one.decision_type)}<br>"
-                f"{one.cluster_id}<br>{formatting.money(one.estimated_savings)} a month<br>"
+                f"{name_of(one.cluster_id)}<br>"
+                f"{formatting.money(one.estimated_savings)} a month<br>"
                 f"{formatting.moment_utc(one.created_at)}",
             )
             for one in decisions
@@ -153,13 +158,13 @@ def _verdict(one: DecisionSummary) -> str:
     return "- No verdict" if one.action_taken is None else wording.verdict(one.action_taken)
 
 
-def to_row(one: DecisionSummary) -> tables.Row:
-    """A decision as a row of the stream's table."""
+def to_row(one: DecisionSummary, name_of: Callable[[str], str]) -> tables.Row:
+    """A decision as a row of the stream's table; ``name_of`` tells the name of a cluster."""
     return {
         "id": one.id,
         "created_at": one.created_at,
         "type": wording.decision_type(one.decision_type),
-        "cluster_id": one.cluster_id,
+        "cluster": name_of(one.cluster_id),
         "verdict": _verdict(one),
         "estimated_savings": one.estimated_savings,
         "recommendation_count": one.recommendation_count,

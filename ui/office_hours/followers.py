@@ -25,10 +25,10 @@ SKIPPED_COLUMNS = (
 )
 
 
-def show_namespaces(cluster: Cluster, records: Sequence[ScheduleRecord]) -> None:
+def show_namespaces(
+    cluster: Cluster, snapshot_digest: str, records: Sequence[ScheduleRecord]
+) -> None:
     """The namespaces of the latest state: their label, and the schedule that they follow."""
-    if cluster.latest_snapshot_digest is None:
-        return
     show_heading("Namespaces", f"They follow an environment's schedule by {ENVIRONMENT_LABEL}")
     tables.show_table(
         [
@@ -38,7 +38,7 @@ def show_namespaces(cluster: Cluster, records: Sequence[ScheduleRecord]) -> None
                 "follows": _followed(one, records),
                 "workloads": one.workloads,
             }
-            for one in data.labelled_namespaces(cluster.latest_snapshot_digest)
+            for one in data.labelled_namespaces(snapshot_digest)
         ],
         NAMESPACE_COLUMNS,
         key="hours_namespaces",

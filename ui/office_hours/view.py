@@ -16,11 +16,13 @@ from services.workflows.recommend import Question, recommend
 from ui import navigation, session
 from ui.components import data, formatting, tables
 from ui.components.cards import Card, show_cards, show_empty, show_heading, show_problem
+from ui.components.cluster_names import cluster_namer
 from ui.components.formatting import plain
 from ui.office_hours.calendar import show_week
 from ui.office_hours.followers import show_namespaces, show_skipped
 from ui.office_hours.form import show_editor
 
+REFRESH_SECONDS = 10
 COLUMNS = (
     tables.Column(name="environment", label="Environment"),
     tables.Column(name="now", label="Now"),
@@ -48,7 +50,7 @@ def choose_cluster(user: Actor) -> Cluster | None:
         chosen = st.selectbox(
             "Cluster",
             list(clusters),
-            format_func=lambda known: clusters[known].name,
+            format_func=cluster_namer(),
             key="hours_cluster",
             bind="query-params",
             width=320,
@@ -76,7 +78,15 @@ def _ask(cluster: Cluster, user: Actor) -> None:
 
 
 def show_office_hours(cluster: Cluster, user: Actor) -> None:
-    """All of the page about one cluster."""
+    """All of the page about one cluster. What is shown refreshes by itself; the form does not, so
+    that it stays as it is typed into."""
+    _show_state(cluster)
+    show_editor(cluster, data.office_hours(cluster.id), user)
+    _show_followers(cluster)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _show_state(cluster: Cluster) -> None:
     try:
         records = data.office_hours(cluster.id)
         decision = data.office_hours_decision(cluster.id)
@@ -99,8 +109,20 @@ def show_office_hours(cluster: Cluster, user: Actor) -> None:
             "`cloudoptim.io/environment: <environment>`.",
             "bedtime",
         )
-    show_editor(cluster, records, user)
-    show_namespaces(cluster, records)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _show_followers(cluster: Cluster) -> None:
+    try:
+        records = data.office_hours(cluster.id)
+        decision = data.office_hours_decision(cluster.id)
+        known = {one.id: one.latest_snapshot_digest for one in data.clusters()}
+    except CloudOptimError as error:
+        show_problem(error)
+        return
+    digest = known.get(cluster.id)
+    if digest is not None:
+        show_namespaces(cluster, digest, records)
     if decision is not None:
         show_skipped(decision)
 

@@ -11,6 +11,7 @@ from ui import session
 from ui.clusters.opening import ask_for_dump
 from ui.components import data, formatting, tables
 from ui.components.cards import show_empty, show_heading
+from ui.components.cluster_names import cluster_namer
 from ui.decisions.stream import COLUMNS, to_row
 
 HISTORY_ROWS = 20
@@ -18,7 +19,7 @@ HISTORY_ROWS = 20
 
 def choose_cluster(user: Actor, shown: LoggedDecision | None) -> Cluster | None:
     """An opened cluster (at first that of the decision shown), or one opened here and now."""
-    clusters = {one.name: one for one in data.clusters()}
+    clusters = {one.id: one for one in data.clusters()}
     if not clusters:
         show_empty(
             "No cluster yet", "Open a dump on **Clusters**, or right here below.", "folder_open"
@@ -28,19 +29,20 @@ def choose_cluster(user: Actor, shown: LoggedDecision | None) -> Cluster | None:
         opened = _open_dump(user, is_first=not clusters)
         line = st.empty()
     if opened is not None:
-        clusters[opened.name] = opened
-        session.preselect("optimize_cluster", opened.name)
+        clusters[opened.id] = opened
+        session.preselect("optimize_cluster", opened.id)
     if not clusters:
         return None
-    names = list(clusters)
-    name = place.selectbox(
+    known = list(clusters)
+    chosen = place.selectbox(
         "Cluster",
-        names,
-        index=_index(names, shown),
+        known,
+        index=_index(known, shown),
+        format_func=cluster_namer(),
         key="optimize_cluster",
         bind="query-params",
     )
-    cluster = clusters[name]
+    cluster = clusters[chosen]
     read = formatting.age(cluster.latest_snapshot_at, session.now())
     line.caption(f"Region {cluster.region or 'not known'} · state of {read}")
     return cluster
@@ -57,10 +59,10 @@ def _open_dump(user: Actor, *, is_first: bool) -> Cluster | None:
     return None if opened is None else opened.cluster
 
 
-def _index(names: Sequence[str], shown: LoggedDecision | None) -> int:
+def _index(known: Sequence[str], shown: LoggedDecision | None) -> int:
     """The place of the cluster that the decision in the address is about."""
     cluster_id = "" if shown is None else shown.summary.cluster_id
-    return names.index(cluster_id) if cluster_id in names else 0
+    return known.index(cluster_id) if cluster_id in known else 0
 
 
 def show_history(cluster: Cluster) -> None:
@@ -70,8 +72,9 @@ def show_history(cluster: Cluster) -> None:
     if not page.total:
         show_empty("None yet", "Press **Dry run** above.", "bolt")
         return
+    name_of = cluster_namer()
     chosen = tables.choose_from_table(
-        [to_row(one) for one in page.items],
+        [to_row(one, name_of) for one in page.items],
         COLUMNS,
         key="optimize_history",
         file_name=f"decisions-{cluster.name}",

@@ -13,6 +13,7 @@ from services.workflows.browse_overview import Overview
 from ui import session
 from ui.components import charts, data, formatting
 from ui.components.cards import show_empty, show_heading
+from ui.components.cluster_names import cluster_namer
 
 TREND_DAYS = 7
 TREND_HEIGHT = 250
@@ -109,7 +110,10 @@ def _parts(overview: Overview, split: str) -> Mapping[str, Decimal]:
                 for kind, usd in line.costs.by_capacity_type.items()
             )
         case "Cluster":
-            return _sum((line.cluster.name, line.summary.current_cost_per_hour) for line in lines)
+            name_of = cluster_namer()
+            return _sum(
+                (name_of(line.cluster.id), line.summary.current_cost_per_hour) for line in lines
+            )
         case "Namespace":
             named = (pair for line in lines for pair in line.costs.by_namespace().items())
         case _:

@@ -11,6 +11,8 @@ from services.workflows.browse_system import Event
 from ui import navigation, session
 from ui.components import data, formatting, tables, wording
 from ui.components.cards import FeedLine, show_empty, show_feed, show_heading, show_problem
+from ui.components.cluster_names import cluster_namer
+from ui.components.formatting import plain
 from ui.overview.costs import show_breakdown, show_trend
 from ui.overview.figures import show_overview_cards
 
@@ -64,13 +66,14 @@ def _show_next_steps(steps: Sequence[NextStep]) -> None:
     if not steps:
         show_empty("Nothing is waiting", "Every cluster has a fresh decision.", "task_alt")
         return
+    name_of = cluster_namer()
     with st.container(border=True, key="overview-steps", gap="small"):
         for step in steps[:8]:
-            _show_step(step)
+            _show_step(step, name_of(step.cluster_id))
 
 
-def _show_step(step: NextStep) -> None:
-    text, page, query = _step_words(step)
+def _show_step(step: NextStep, cluster: str) -> None:
+    text, page, query = _step_words(step, cluster)
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         st.markdown(f":material/{STEP_ICONS[step.kind]}: {text}", width="stretch")
         st.page_link(
@@ -81,7 +84,7 @@ def _show_step(step: NextStep) -> None:
         )
 
 
-def _step_words(step: NextStep) -> tuple[str, str, dict[str, str]]:
+def _step_words(step: NextStep, cluster: str) -> tuple[str, str, dict[str, str]]:
     """The sentence of a step, the page where it is done, and what that page should show."""
     match step.kind:
         case NextStepKind.IMPORT_PRICES:
@@ -94,13 +97,15 @@ def _step_words(step: NextStep) -> tuple[str, str, dict[str, str]]:
         case NextStepKind.REVIEW_PLAN:
             amount = formatting.money(step.savings_usd_month, 0).replace("$", "\\$")
             engine = wording.decision_type(step.decision_type or "")
-            text = f"**{step.subject}**, {engine}: review the plan that saves **{amount} a month**"
+            text = (
+                f"**{plain(cluster)}**, {engine}: review the plan that saves **{amount} a month**"
+            )
             return text, "optimize", {"decision": str(step.decision_id)}
         case NextStepKind.DRY_RUN:
-            text = f"**{step.subject}**: dry-run the Spot optimizer"
-            return text, "optimize", {"optimize_cluster": step.subject}
+            text = f"**{plain(cluster)}**: dry-run the Spot optimizer"
+            return text, "optimize", {"optimize_cluster": cluster}
         case NextStepKind.REFRESH_DATA:
-            text = f"Bring {wording.data_kind(step.subject)} up to date: it is stale"
+            text = f"Bring {wording.data_kind(step.data_kind)} up to date: it is stale"
             return text, "pricing", {"pricing_tab": "Import"}
 
 
@@ -126,19 +131,20 @@ def _feed_line(event: Event, now: datetime) -> FeedLine:
 
 def _show_clusters(overview: Overview) -> None:
     show_heading("Clusters", "Cost at list prices; the saving is that of the newest safe decision")
+    name_of = cluster_namer()
     tables.show_table(
         [
             {
-                "name": line.cluster.name,
+                "name": name_of(line.cluster.id),
                 "nodes": line.summary.node_count,
                 "pods": line.summary.pod_count,
                 "spot": line.summary.spot_count / line.summary.node_count,
                 "usd_per_hour": line.summary.current_cost_per_hour,
                 "usd_month": line.summary.current_cost_per_month,
                 "saving": line.saving_usd_month,
-                "verdict": "not asked yet"
-                if line.latest is None
-                else wording.verdict(line.latest.action_taken or "refused"),
+                "verdict": "not judged yet"
+                if line.judged is None
+                else wording.verdict(str(line.judged.action_taken)),
                 "read_at": line.cluster.latest_snapshot_at,
             }
             for line in overview.lines

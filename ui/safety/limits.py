@@ -11,6 +11,7 @@ from services.workflows.change_limits import change_limits
 from ui import session
 from ui.components import data, formatting
 from ui.components.cards import show_empty, show_heading, show_problem, show_source
+from ui.components.cluster_names import cluster_namer
 from ui.components.verdict import show_distribution
 
 FIELDS = {
@@ -24,14 +25,19 @@ FIELDS = {
 
 def show_limits(user: Actor) -> None:
     """The chosen cluster's distribution and the form of its limits."""
-    clusters = {one.name: one for one in data.clusters()}
+    clusters = {one.id: one for one in data.clusters()}
     if not clusters:
         show_empty("No cluster yet", "Register one, or open a dump, on **Clusters** first.", "hub")
         return
-    name = st.selectbox(
-        "Cluster", list(clusters), key="safety_cluster", bind="query-params", width=320
+    chosen = st.selectbox(
+        "Cluster",
+        list(clusters),
+        format_func=cluster_namer(),
+        key="safety_cluster",
+        bind="query-params",
+        width=320,
     )
-    cluster = clusters[name]
+    cluster = clusters[chosen]
     _show_latest(cluster)
     show_heading("Limits", "An operator may tighten them; loosening needs an admin and is audited")
     _show_form(cluster, user)

@@ -1,6 +1,6 @@
 """Safety summary of all clusters, and the violations of the last 24 hours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -9,9 +9,10 @@ from services.workflows.browse_safety import ClusterSafety, RecordedViolation
 from ui import session
 from ui.components import data, formatting, tables, wording
 from ui.components.cards import Card, show_cards, show_empty, show_heading
+from ui.components.cluster_names import cluster_namer
 
 SUMMARY_COLUMNS = (
-    tables.Column(name="cluster_id", label="Cluster"),
+    tables.Column(name="cluster", label="Cluster"),
     tables.Column(name="verdict", label="Latest verdict"),
     tables.Column(name="active_errors", label="Errors, 24 h", kind="number"),
     tables.Column(name="active_warnings", label="Warnings, 24 h", kind="number"),
@@ -22,7 +23,7 @@ SUMMARY_COLUMNS = (
 VIOLATION_COLUMNS = (
     tables.Column(name="severity", label="Severity"),
     tables.Column(name="layer", label="Layer"),
-    tables.Column(name="cluster_id", label="Cluster"),
+    tables.Column(name="cluster", label="Cluster"),
     tables.Column(name="subject", label="Subject"),
     tables.Column(name="measured", label="Measured", kind="score"),
     tables.Column(name="limit", label="Limit", kind="score"),
@@ -46,10 +47,11 @@ def show_verdicts() -> None:
         )
         return
     violations = data.active_violations()
+    name_of = cluster_namer()
     _show_cards(summary)
     show_heading("Clusters", "The latest verdict of each, and what was found in the last 24 hours")
     tables.show_table(
-        [_summary_row(one) for one in summary],
+        [_summary_row(one, name_of) for one in summary],
         SUMMARY_COLUMNS,
         key="safety_summary",
         file_name="safety-summary",
@@ -60,7 +62,7 @@ def show_verdicts() -> None:
         st.success("None in the last 24 hours.", icon=":material/check_circle:")
         return
     tables.show_table(
-        [_violation_row(one) for one in violations],
+        [_violation_row(one, name_of) for one in violations],
         VIOLATION_COLUMNS,
         key="safety_violations",
         file_name="safety-violations",
@@ -106,9 +108,9 @@ def _show_cards(summary: Sequence[ClusterSafety]) -> None:
     )
 
 
-def _summary_row(one: ClusterSafety) -> tables.Row:
+def _summary_row(one: ClusterSafety, name_of: Callable[[str], str]) -> tables.Row:
     return {
-        "cluster_id": one.cluster_id,
+        "cluster": name_of(one.cluster_id),
         "verdict": wording.verdict(one.action_taken),
         "active_errors": one.active_errors,
         "active_warnings": one.active_warnings,
@@ -118,11 +120,11 @@ def _summary_row(one: ClusterSafety) -> tables.Row:
     }
 
 
-def _violation_row(one: RecordedViolation) -> tables.Row:
+def _violation_row(one: RecordedViolation, name_of: Callable[[str], str]) -> tables.Row:
     return {
         "severity": SEVERITIES[one.severity],
         "layer": f"{int(one.layer)} {wording.LAYERS[one.layer]}",
-        "cluster_id": one.cluster_id,
+        "cluster": name_of(one.cluster_id),
         "subject": one.subject,
         "measured": one.measured,
         "limit": one.limit,

@@ -8,6 +8,7 @@ import streamlit as st
 
 from services.errors import CloudOptimError
 from services.settings import Settings, legacy_variables
+from services.version import VERSION
 from services.workflows.browse_clusters import Cluster, ClusterSource
 from services.workflows.browse_system import DatabaseStatus
 from services.workflows.check_health import Health, StoredData, check_health
@@ -152,7 +153,7 @@ def _cache_card() -> Card:
 def _program_card(status: DatabaseStatus) -> Card:
     return Card(
         label="Program",
-        value=f"Streamlit {version('streamlit')}",
+        value=f"CloudOptim {VERSION}",
         note=f"Python {platform.python_version()} on {sys.platform}",
         source=formatting.moment_utc(status.checked_at),
     )

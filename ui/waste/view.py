@@ -14,6 +14,7 @@ from services.workflows.recommend import Question, recommend
 from ui import navigation, session
 from ui.components import data, formatting, wording
 from ui.components.cards import Card, show_cards, show_empty, show_problem
+from ui.components.cluster_names import cluster_namer
 from ui.components.formatting import plain
 from ui.waste.found import show_ghosts, show_volumes
 from ui.waste.left import show_others, show_waiting
@@ -37,7 +38,7 @@ def choose_clusters(user: Actor) -> tuple[str | None, bool]:
             "Cluster",
             list(clusters),
             index=None,
-            format_func=lambda known: clusters[known].name,
+            format_func=cluster_namer(),
             placeholder="All clusters",
             key="waste_cluster",
             bind="query-params",
