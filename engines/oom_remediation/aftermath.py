@@ -101,10 +101,10 @@ def _killed(snapshot: ClusterSnapshot, kills: Kills, now: datetime) -> Iterator[
             row = owners.workload_of(key.namespace, key.pod)
             if row >= 0:
                 found[row, key.container] += (one for one in some if one.at > since)
-    for (row, name), some in sorted(found.items()):
+    for (row, name), recent in sorted(found.items()):
         memory = _memory_of(snapshot.workloads[row], name, limits)
-        if some and memory is not None:
-            ordered = tuple(sorted(some, key=lambda one: one.at))
+        if recent and memory is not None:
+            ordered = tuple(sorted(recent, key=lambda one: one.at))
             yield Killed(snapshot.workloads[row], name, memory, ordered)
 
 

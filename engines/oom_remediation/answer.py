@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.contracts.kubernetes import Workload
 from engines.contracts.plan import (
     PatchWorkloadResources,
     PlanStep,
@@ -33,12 +34,19 @@ from engines.oom_remediation.remedies import Remedy
 from engines.resource_policy.acceptance import freed_of_each_pod
 from engines.resource_policy.floors import MemoryFloor
 from engines.resource_policy.request_value import Rates, usd_per_month
-from engines.resource_policy.settings import Pair, as_json, resources_as_written, step_resources
+from engines.resource_policy.settings import (
+    Pair,
+    Resource,
+    as_json,
+    resources_as_written,
+    step_resources,
+)
 from engines.resource_policy.templates import (
     REVERTING,
     is_rolled_out_by_hand,
     managed_by,
     rollout_risk,
+    scaled_on,
 )
 
 RAISE = "raise_memory"
@@ -243,6 +251,11 @@ def warnings_of(
             one for one in fixed if is_rolled_out_by_hand(one.workload)
         ),
         WarningCode.HEAP_ABOVE_MEMORY: _named(one for one in fixed if _has_large_heap(one)),
+        WarningCode.HPA_ON_MEMORY: _named(
+            one
+            for one in fixed
+            if any(_is_scaled_on_memory(state, one.workload, case) for case in one.fixed)
+        ),
         WarningCode.NODE_OUT_OF_MEMORY: kills.nodes_out_of_memory,
         WarningCode.KILL_WITHOUT_STATUS: kills.unseen,
         WarningCode.UNPRICED_NODES: tuple(
@@ -268,6 +281,8 @@ _WARNINGS = {
     " somebody lets it (paused, on delete, or a partition)",
     WarningCode.HEAP_ABOVE_MEMORY: "the heap of a container of these workloads may grow beyond its"
     " new memory; lower the heap's ceiling",
+    WarningCode.HPA_ON_MEMORY: "autoscalers of these workloads measure memory in percent of the"
+    " request, so a raised request means fewer pods; give them an absolute target",
     WarningCode.NODE_OUT_OF_MEMORY: "these nodes ran out of memory as a whole; what the kernel"
     " killed there leaves no trace in any container's status",
     WarningCode.KILL_WITHOUT_STATUS: "on these nodes the kernel killed a process at its container's"
@@ -285,6 +300,13 @@ _WARNINGS = {
 def _named(cases: Iterable[WorkloadCase]) -> tuple[str, ...]:
     found = [one.workload for one in cases]
     return tuple(f"{one.kind}/{one.metadata.namespace}/{one.metadata.name}" for one in found)
+
+
+def _is_scaled_on_memory(state: ClusterState, workload: Workload, case: Case) -> bool:
+    """Whether an autoscaler measures by the request that a fix raises."""
+    is_raised = case.new is not None and case.new.memory.request != case.in_force.memory.request
+    names = scaled_on(state.cluster.hpas, workload, case.container.name)
+    return is_raised and Resource.MEMORY in names
 
 
 def _has_large_heap(found: WorkloadCase) -> bool:

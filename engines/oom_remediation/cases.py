@@ -19,6 +19,12 @@ from engines.oom_remediation.reasons import KillReason
 from engines.oom_remediation.remedies import MOST_RESTARTS, NoRemedy, Remedy, remedy_for
 from engines.resource_policy.acceptance import Acceptance, Objection, ResourceChange
 from engines.resource_policy.attribution import PodOwners
+from engines.resource_policy.injection import (
+    as_it_runs,
+    distinct_specs,
+    running_pods,
+    settings_of_injected,
+)
 from engines.resource_policy.limit_ranges import Bounds
 from engines.resource_policy.settings import (
     Resource,
@@ -272,15 +278,18 @@ class _Judge:
             for one in fixed
             if one.new is not None
         }
-        pods = self._snapshot.pods
-        running = sum(
-            not pods.is_finished[one] and not pods.is_terminating[one]
-            for one in pods.by_workload.members(row).tolist()
-        )
         if not news:
             return None
+        pods = running_pods(self._snapshot, row)
+        template = template_of(workload).spec
+        spec = as_it_runs(template, distinct_specs(pods))
+        before = {**before, **settings_of_injected(template, spec)}
         return ResourceChange(
-            workload=workload, before=before, after={**before, **news}, pods=running
+            workload=workload,
+            spec=spec,
+            before=before,
+            after={**before, **news},
+            pods=len(pods),
         )
 
 

@@ -225,7 +225,7 @@ def _limit_of(pod: Pod, status: ContainerStatus) -> tuple[int | None, bool]:
     if resources is None:
         return None, False
     try:
-        return setting_of_resources(resources).memory.limit, True
+        return setting_of_resources(resources).memory.limit or None, True
     except InvalidInputError:
         return None, False
 

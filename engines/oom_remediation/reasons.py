@@ -37,6 +37,7 @@ class WarningCode(StrEnum):
     NODE_OUT_OF_MEMORY = "node_out_of_memory"
     KILL_WITHOUT_STATUS = "kill_without_status"
     HEAP_ABOVE_MEMORY = "heap_above_memory"
+    HPA_ON_MEMORY = "hpa_on_memory"
     UNPRICED_NODES = "unpriced_nodes"
     UNREAD_OBJECTS = "unread_objects"
     RULES_NOT_READ = "rules_not_read"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from engines.contracts.effective_requests import PodRequests, effective_requests
-from engines.contracts.kubernetes import DaemonSet, PodSpec, Workload, template_of
+from engines.contracts.kubernetes import CronJob, DaemonSet, Job, PodSpec, Workload
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.resource_policy.limit_ranges import LimitBook
 from engines.resource_policy.node_fit import NodeFit
@@ -42,18 +42,14 @@ class Objection(NamedTuple):
 class ResourceChange:
     """Other settings for a workload: those in force of all containers, before and after.
 
-    ``pods``: how many run now.
+    ``spec`` is that of its pods, with what is injected into them; ``pods``: how many run now.
     """
 
     workload: Workload
+    spec: PodSpec
     before: Mapping[str, Setting]
     after: Mapping[str, Setting]
     pods: int
-
-    @property
-    def spec(self) -> PodSpec:
-        """The spec of the template."""
-        return template_of(self.workload).spec
 
 
 class Acceptance:
@@ -159,7 +155,15 @@ def _raises(change: ResourceChange) -> Setting:
 
 def wanted_pods(workload: Workload) -> int:
     """How many pods the workload should have, where its spec tells; else 0."""
-    return int(getattr(workload.spec, "replicas", 0))
+    match workload:
+        case CronJob():
+            return workload.spec.job_template.spec.parallelism
+        case Job():
+            return workload.spec.parallelism
+        case DaemonSet():
+            return 0
+        case _:
+            return workload.spec.replicas
 
 
 def freed_of_each_pod(

@@ -1,7 +1,8 @@
 """Requests and limits of containers as numbers: as written, as in force, and back to quantities.
 
 ``Setting`` is what a container asks for. None means that an amount is not set, which is never
-zero. A limit without a request is a request of the same amount: the API server copies it.
+zero. A limit without a request is a request of the same amount: the API server copies it. A limit
+of 0 limits nothing, and a QoS class is made of amounts above 0 alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +34,7 @@ class Pair(NamedTuple):
     @property
     def is_equal(self) -> bool:
         """Whether both are set to one amount: what a Guaranteed pod has."""
-        return self.request is not None and self.request == self.limit
+        return bool(self.request) and self.request == self.limit
 
 
 class Setting(NamedTuple):
@@ -44,8 +45,8 @@ class Setting(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all is set."""
-        return self == Setting()
+        """Whether nothing at all is asked for."""
+        return not any((*self.cpu, *self.memory))
 
     def of(self, resource: Resource) -> Pair:
         """The pair of one resource."""
@@ -76,7 +77,7 @@ def setting_of_resources(resources: ResourceRequirements) -> Setting:
 
 def in_force(written: Setting, defaults: Setting) -> Setting:
     """What the API server makes of a written setting: a missing request is the limit, then come
-    the namespace's defaults (LimitRange)."""
+    the namespace's defaults (LimitRange). A limit of 0 is none."""
     return Setting(
         _pair_in_force(written.cpu, defaults.cpu),
         _pair_in_force(written.memory, defaults.memory),
@@ -87,7 +88,7 @@ def _pair_in_force(written: Pair, defaults: Pair) -> Pair:
     request = written.limit if written.request is None else written.request
     return Pair(
         defaults.request if request is None else request,
-        defaults.limit if written.limit is None else written.limit,
+        defaults.limit if written.limit is None else written.limit or None,
     )
 
 

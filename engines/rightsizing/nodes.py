@@ -21,6 +21,7 @@ from engines.contracts.state import ClusterState
 from engines.cost import UNKNOWN_COST, ListPrice, list_prices, region_of_node, zones_of_node
 from engines.node_capacity import Allocatable, estimate_allocatable
 from engines.rightsizing.given import Given
+from engines.rightsizing.node_bonds import NodeBonds
 from engines.rightsizing.node_use import Basis, NodeUse
 from engines.rightsizing.reasons import NodeReason
 from engines.rightsizing.type_table import INTERCHANGEABLE, TypeTable, baseline_millicores, class_of
@@ -131,6 +132,7 @@ class _Judge:
         self._table = table
         self._parameters = given.parameters
         self._prices = _Prices(given.state, given.now)
+        self._bonds = NodeBonds(given.state.cluster)
         self._known_options: dict[tuple[str, _Market], tuple[_Option, ...]] = {}
 
     def judge(self, row: int) -> NodeAdvice:
@@ -158,13 +160,8 @@ class _Judge:
 
     def _present(self, row: int) -> InstanceType:
         """The node's type, where the node may be judged at all."""
+        self._refuse_unfit(row)
         nodes = self._nodes
-        if "pods" not in self._state.cluster.listed:
-            raise _Kept(NodeReason.PODS_NOT_READ, "its pods are not known; read the pods too")
-        if nodes.deleting[row] or not nodes.ready[row]:
-            raise _Kept(NodeReason.NOT_IN_SERVICE, "it is not Ready or on its way out; wait")
-        if not nodes.fully_read[row]:
-            raise _Kept(NodeReason.PODS_NOT_READ, "a pod on it could not be read; see the problems")
         if _is_autoscaled(nodes.items[row]):
             message = "Karpenter or EKS Auto Mode chooses its type; right requests are enough"
             raise _Kept(NodeReason.TYPE_CHOSEN_ELSEWHERE, message)
@@ -185,15 +182,29 @@ class _Judge:
             raise _Kept(NodeReason.PRICE_UNKNOWN, "its price is not known; import prices")
         return present
 
+    def _refuse_unfit(self, row: int) -> None:
+        """Raise _Kept where the node's share of use could not be told."""
+        nodes = self._nodes
+        if "pods" not in self._state.cluster.listed:
+            raise _Kept(NodeReason.PODS_NOT_READ, "its pods are not known; read the pods too")
+        if nodes.deleting[row] or not nodes.ready[row]:
+            raise _Kept(NodeReason.NOT_IN_SERVICE, "it is not Ready or on its way out; wait")
+        if not (nodes.allocatable_cpu_millicores[row] and nodes.allocatable_memory_bytes[row]):
+            raise _Kept(NodeReason.NOT_IN_SERVICE, "it offers pods no CPU or no memory; look at it")
+        if not nodes.fully_read[row]:
+            raise _Kept(NodeReason.PODS_NOT_READ, "a pod on it could not be read; see the problems")
+
     def _load(self, row: int) -> _Load:
         use, nodes = self._use, self._nodes
         basis = Basis.USAGE if use.is_measured[row] else Basis.REQUESTS
         is_usage = basis is Basis.USAGE
         cpu = float((use.used_cpu if is_usage else use.requested_cpu)[row])
         memory = float((use.used_memory if is_usage else use.requested_memory)[row])
-        offered_cpu = max(1, int(nodes.allocatable_cpu_millicores[row]))
-        offered_memory = max(1, int(nodes.allocatable_memory_bytes[row]))
-        return _Load(basis, cpu, memory, max(cpu / offered_cpu, memory / offered_memory))
+        share = max(
+            cpu / int(nodes.allocatable_cpu_millicores[row]),
+            memory / int(nodes.allocatable_memory_bytes[row]),
+        )
+        return _Load(basis, cpu, memory, share)
 
     def _is_too_small(self, present: InstanceType, load: _Load) -> bool:
         """Above the limit, or for a burstable type above what it earns credits for. Requests alone
@@ -209,14 +220,22 @@ class _Judge:
         self, row: int, present: InstanceType, load: _Load, is_up: bool
     ) -> tuple[InstanceType, int]:
         """The cheapest type that holds the node's pods and load; of equal ones the first."""
-        needs_more_room = False
+        if devices := self._bonds.devices(row):
+            message = f"pods on it ask for {', '.join(devices)}, and no catalogue tells which type"
+            raise _Kept(NodeReason.PODS_REQUIRE_IT, f"{message} has that; choose one by hand")
+        needs_more_room = is_tied = False
         for option in self._options(row, present):
             if not is_up and option.micro_usd_per_hour >= self._costs[row]:
                 break
             carries = option.carries(load, self._parameters.node_up_above)
             if carries and self._holds(row, option.allocatable):
-                return option.instance_type, option.micro_usd_per_hour
+                if not self._bonds.refuse(row, option.name):
+                    return option.instance_type, option.micro_usd_per_hour
+                is_tied = True
             needs_more_room |= carries or load.basis is Basis.REQUESTS
+        if is_tied:
+            message = "a pod on it may only run on this node, or on nodes of its type; let it go"
+            raise _Kept(NodeReason.PODS_REQUIRE_IT, f"{message} elsewhere first (nodeSelector)")
         raise _nothing_better(is_up, needs_more_room, load)
 
     def _options(self, row: int, present: InstanceType) -> tuple[_Option, ...]:

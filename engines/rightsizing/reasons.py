@@ -45,6 +45,7 @@ class NodeReason(StrEnum):
     NOT_INTERCHANGEABLE = "not_interchangeable"
     PRICE_UNKNOWN = "price_unknown"
     REQUESTS_HOLD_IT = "requests_hold_it"
+    PODS_REQUIRE_IT = "pods_require_it"
     NO_SMALLER_TYPE = "no_smaller_type"
     NO_LARGER_TYPE = "no_larger_type"
 

@@ -57,13 +57,6 @@ def refuse_foreign(workload: Workload) -> None:
         )
 
 
-def distinct_specs(pods: Iterable[Pod]) -> tuple[PodSpec, ...]:
-    """One spec for all pods that share their lists of containers, as those of a revision do."""
-    return tuple(
-        {(id(one.spec.containers), id(one.spec.init_containers)): one.spec for one in pods}.values()
-    )
-
-
 def annotations_of(workload: Workload) -> frozenset[str]:
     """The values of our annotation on the workload and on its template."""
     places = (workload.metadata, template_of(workload).metadata)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.kubernetes import (
     Container,
-    Pod,
     Workload,
     template_of,
 )
@@ -16,6 +15,12 @@ from engines.contracts.results import Skipped
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.resource_policy.acceptance import Acceptance, ResourceChange
 from engines.resource_policy.attribution import is_topmost
+from engines.resource_policy.injection import (
+    as_it_runs,
+    distinct_specs,
+    running_pods,
+    settings_of_injected,
+)
 from engines.resource_policy.settings import (
     QosClass,
     Setting,
@@ -33,7 +38,6 @@ from engines.rightsizing.untouched import (
     HOLD_MEMORY,
     Blocked,
     annotations_of,
-    distinct_specs,
     injected,
     refuse_foreign,
     skipped_of,
@@ -131,11 +135,15 @@ class _Judge:
         self, row: int, workload: Workload
     ) -> tuple[WorkloadAdvice | None, list[Skipped]]:
         spec = template_of(workload).spec
-        pods = self._running_pods(row)
+        pods = running_pods(self._snapshot, row)
         specs = distinct_specs(pods)
         limits = self._acceptance.limits.of(workload.metadata.namespace)
         written = {one.name: setting_of(one) for one in containers_of(spec)}
-        before = {name: in_force(one, limits.defaults) for name, one in written.items()}
+        running = as_it_runs(spec, specs)
+        before = {
+            **{name: in_force(one, limits.defaults) for name, one in written.items()},
+            **settings_of_injected(spec, running),
+        }
         skipped: list[Skipped] = [*injected(workload, specs)]
         changes: list[ContainerChange] = []
         for container in sorted(containers_of(spec), key=lambda one: one.name):
@@ -152,7 +160,11 @@ class _Judge:
             return None, skipped
         news = {one.container.name: in_force(one.new, limits.defaults) for one in changes}
         change = ResourceChange(
-            workload=workload, before=before, after={**before, **news}, pods=len(pods)
+            workload=workload,
+            spec=running,
+            before=before,
+            after={**before, **news},
+            pods=len(pods),
         )
         if objection := self._acceptance.accept(change):
             why = Blocked(WorkloadReason(objection.reason), objection.message, objection.subjects)
@@ -203,14 +215,6 @@ class _Judge:
         if container.heap_follows_limit and container.max_heap_bytes is None:
             return "its heap, which is sized in percent of the limit, so that its use follows it"
         return ""
-
-    def _running_pods(self, row: int) -> tuple[Pod, ...]:
-        pods = self._snapshot.pods
-        return tuple(
-            pods.items[one]
-            for one in pods.by_workload.members(row).tolist()
-            if not pods.is_finished[one] and not pods.is_terminating[one]
-        )
 
 
 def _kept(workload: Workload, container: str, outcome: Outcome) -> Skipped:

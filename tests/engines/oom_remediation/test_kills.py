@@ -261,6 +261,14 @@ def test_the_limit_in_force_beats_that_of_the_spec():
     assert memory_of(remedy(*web(statuses=[status]))) == (450, 900)
 
 
+def test_a_limit_of_zero_is_none():
+    """So it was the node that ran out of memory, and the request is raised."""
+    response = remedy(*web(a_container(memory="400Mi", memory_limit="0")))
+
+    assert memory_of(response) == (600, None)
+    assert response.recommendations[0].evidence["kills"][0]["limit_bytes"] is None
+
+
 def test_a_pod_that_is_gone_is_found_by_its_name():
     response = remedy(*UNHARMED, oom_history=[recorded(2, pod="web-5c4d-xvr4q")])
 

@@ -432,6 +432,50 @@ def test_a_quota_that_has_no_room_refuses(hard, is_allowed):
         assert reasons(response) == {"web/main": "quota_refuses"}
 
 
+def test_what_is_injected_needs_room_too():
+    """Of 16 GiB the proxy takes ten; 4 GiB become 6, and with the proxy 16.1."""
+    container = a_container(cpu="100m", memory="4Gi", memory_limit="4Gi")
+    proxy = a_container("proxy", cpu="100m", memory="10340Mi")
+    objects = web(container, pod_containers=[container, proxy])
+
+    assert reasons(remedy(*objects)) == {"web/main": "fits_no_node"}
+
+
+def hpa(kind="Deployment", **target):
+    return an_object(
+        "HorizontalPodAutoscaler",
+        {
+            "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {
+                "scaleTargetRef": {"kind": kind, "name": "web"},
+                "maxReplicas": 9,
+                "metrics": [{"type": "Resource", "resource": {"name": "memory", "target": target}}],
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("autoscaler", "container", "is_warned"),
+    [
+        (hpa(type="Utilization", averageUtilization=70), USUAL, True),
+        (hpa(type="AverageValue", averageValue="1Gi"), USUAL, False),
+        (hpa("StatefulSet", type="Utilization", averageUtilization=70), USUAL, False),
+        # without a request of its own nothing that is measured by grows
+        (
+            hpa(type="Utilization", averageUtilization=70),
+            a_container(memory="0", memory_limit="512Mi"),
+            False,
+        ),
+    ],
+)
+def test_an_autoscaler_that_measures_by_memory_is_warned_of(autoscaler, container, is_warned):
+    response = remedy(*web(container), autoscaler)
+
+    assert response.recommendations
+    assert ("hpa_on_memory" in {one.code for one in response.warnings}) is is_warned
+
+
 def test_a_request_that_no_node_holds_is_not_advised():
     """The node has 16 GiB, the pods would ask for 18."""
     container = a_container(cpu="100m", memory="12Gi", memory_limit="12Gi")

@@ -275,6 +275,65 @@ def test_a_best_effort_pod_is_left_so_and_told_what_it_needs():
     assert "200m CPU" in response.skipped[0].message
 
 
+@pytest.mark.parametrize(
+    "container",
+    [
+        a_container(cpu="0", memory="0"),
+        a_container(cpu="0", memory="0", cpu_limit="0", memory_limit="0"),
+        a_container(cpu=None, memory=None, memory_limit="0"),
+    ],
+)
+def test_amounts_of_zero_make_no_qos_class(container):
+    """Kubernetes counts amounts above zero alone: these pods are BestEffort, and stay so."""
+    response = sized(container)
+
+    assert reasons(response) == {"web/main": "would_change_qos_class"}
+    assert "instead of BestEffort" in response.skipped[0].message
+
+
+def test_a_limit_of_zero_limits_nothing():
+    recommended = only(sized(a_container(cpu_limit="0", memory_limit="0"))).recommended
+
+    assert (recommended["cpu_request_millicores"], recommended["cpu_limit_millicores"]) == (
+        200,
+        None,
+    )
+    assert recommended["memory_limit_bytes"] is None
+
+
+def test_a_request_above_its_limit_is_no_traceback():
+    """No API server takes it, a dump may hold it. In proportion the limit would be 100m; it stays
+    at the 200m of the request and of the peak."""
+    container = a_container(cpu="2", cpu_limit="1", memory="230Mi")
+
+    recommended = only(sized(container)).recommended
+
+    assert (recommended["cpu_request_millicores"], recommended["cpu_limit_millicores"]) == (
+        200,
+        200,
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "mib"),
+    [
+        ("1073741824", 1024),
+        ("1073741824000m", 1024),
+        ("1Gi", 1024),
+        ("1e9", 953.67431640625),
+        ("1000M", 953.67431640625),
+        ("1.0G", 953.67431640625),
+        ("1000000k", 953.67431640625),
+        ("1048576Ki", 1024),
+    ],
+)
+def test_each_way_to_write_an_amount_is_read(memory, mib):
+    recommendation = only(sized(a_container(memory=memory)))
+
+    assert recommendation.current["memory_request_bytes"] == mib * MIB
+    assert recommendation.recommended["memory_request_bytes"] == 230 * MIB
+
+
 def test_a_missing_request_is_not_zero():
     """Memory is set, so the pod is Burstable and stays it; the CPU it gets costs something."""
     recommendation = only(sized(a_container(cpu=None, memory="230Mi")))

@@ -369,6 +369,122 @@ def test_without_pods_nothing_is_known_of_a_nodes_use():
     assert reasons(size(document, level="node")) == {"node-a": "pods_not_read"}
 
 
+@pytest.mark.parametrize(
+    "amounts", [{"cpu": "0", "memory": "16Gi"}, {"cpu": "4", "memory": "0"}, {}]
+)
+def test_a_node_that_offers_nothing_is_left(amounts):
+    node = a_node(status={"allocatable": {"pods": "58", **amounts}})
+
+    response = nodes_sized(node, a_pod(on="node-a"), usage=readings("web-1"))
+
+    assert reasons(response) == {"node-a": "not_in_service"}
+
+
+def required(key, operator, *values):
+    term = {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
+    terms = {"nodeSelectorTerms": [term]}
+    return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}
+
+
+TYPE = "node.kubernetes.io/instance-type"
+BY_NAME = {"key": "metadata.name", "operator": "In", "values": ["node-a"]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_advised"),
+    [
+        ({"nodeSelector": {TYPE: "m7i.xlarge"}}, False),
+        ({"nodeSelector": {"kubernetes.io/hostname": "node-a"}}, False),
+        ({"nodeSelector": {"topology.kubernetes.io/zone": "us-east-1a"}}, True),
+        (required(TYPE, "In", "m7i.xlarge", "m7i.2xlarge"), False),
+        (required(TYPE, "In", "m7i.xlarge", "m7i.large"), True),
+        (required(TYPE, "NotIn", "m7i.large"), False),
+        (required("kubernetes.io/hostname", "NotIn", "node-b"), True),
+        (required("kubernetes.io/arch", "Exists"), True),
+        (
+            {
+                "affinity": {
+                    "nodeAffinity": {
+                        "requiredDuringSchedulingIgnoredDuringExecution": {
+                            "nodeSelectorTerms": [{"matchFields": [BY_NAME]}]
+                        }
+                    }
+                }
+            },
+            False,
+        ),
+    ],
+)
+def test_a_pod_that_asks_for_the_node_or_its_type_ties_it(spec, is_advised):
+    response = nodes_sized(a_node(), a_pod(on="node-a", spec=spec), usage=readings("web-1"))
+
+    assert bool(response.recommendations) is is_advised
+    assert reasons(response).get("node-a") == (None if is_advised else "pods_require_it")
+
+
+def test_a_type_that_the_pods_allow_is_taken_even_if_another_is_cheaper():
+    """The r7i costs less, and the pod wants an m7i."""
+    spec = required(TYPE, "In", "m7i.xlarge", "m7i.large")
+    types = (a_type("r7i.large"), LARGE, XLARGE)
+
+    response = nodes_sized(
+        a_node(),
+        a_pod(on="node-a", spec=spec),
+        usage=readings("web-1"),
+        types=types,
+        prices={"r7i.large": "0.09"},
+    )
+
+    assert target(response) == "m7i.large"
+
+
+def test_a_daemonset_s_pod_that_names_its_node_ties_nothing():
+    agent = a_workload("agent", kind="DaemonSet", cpu=0.1)
+    pod = a_pod(
+        "agent-1",
+        on="node-a",
+        cpu=0.1,
+        owner=("DaemonSet", "agent"),
+        spec={
+            "affinity": {
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {
+                        "nodeSelectorTerms": [{"matchFields": [BY_NAME]}]
+                    }
+                }
+            }
+        },
+    )
+
+    response = nodes_sized(a_node(), agent, pod, a_pod(on="node-a"), usage=readings("web-1"))
+
+    assert target(response) == "m7i.large"
+
+
+def test_a_pod_with_a_device_ties_its_node():
+    amounts = {"cpu": "1", "memory": "1Gi", "example.com/fpga": "1"}
+    spec = {
+        "containers": [
+            {"name": "main", "resources": {"requests": amounts, "limits": {"example.com/fpga": 1}}}
+        ]
+    }
+
+    response = nodes_sized(a_node(), a_pod(on="node-a", spec=spec), usage=readings("web-1"))
+
+    assert reasons(response) == {"node-a": "pods_require_it"}
+    assert "example.com/fpga" in response.skipped[0].message
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_finished_pod_ties_nothing(phase):
+    spec = {"nodeSelector": {TYPE: "m7i.xlarge"}}
+    done = a_pod("done", on="node-a", phase=phase, spec=spec)
+
+    response = nodes_sized(a_node(), done, a_pod(on="node-a"), usage=readings("web-1"))
+
+    assert target(response) == "m7i.large"
+
+
 def test_a_plan_exchanges_a_tenth_of_the_nodes():
     """Of eleven nodes two, rounded up; all are advised."""
     names = [f"node-{n:02}" for n in range(11)]

@@ -252,6 +252,56 @@ def test_an_injected_container_is_named_and_left():
     assert reasons(response) == {"web/istio-proxy": "not_in_template"}
 
 
+def meshed(*containers, proxy_memory="10Gi", **more):
+    """The Deployment, and its pods with a sidecar that stands in no template."""
+    proxy = a_container("istio-proxy", cpu="100m", memory=proxy_memory)
+    spec = {"containers": [*containers, proxy], **more}
+    return (
+        a_workload("web", pod_spec={"containers": list(containers)}),
+        REPLICA_SET,
+        *(a_pod(name, on="node-a", spec=spec) for name in POD_NAMES),
+    )
+
+
+@pytest.mark.parametrize(("mib", "fits"), [(5300, True), (5400, False)])
+def test_what_is_injected_needs_room_on_the_node_too(mib, fits):
+    """16,384 MiB less the proxy's 10,240 are 6,144; 5,300 x 1.15 = 6,095, 5,400 x 1.15 = 6,210."""
+    response = size(a_history_of(*meshed(a_container()), usage=both_pods(cpu=1, mib=mib)))
+
+    assert bool(response.recommendations) is fits
+    assert reasons(response).get("web/main") == (None if fits else "fits_no_node")
+
+
+def test_the_overhead_of_a_pod_needs_room_too():
+    """It is set when the pod is made (RuntimeClass): 5,300 MiB do not fit beside 1 GiB of it."""
+    objects = meshed(a_container(), overhead={"memory": "1Gi"})
+
+    response = size(a_history_of(*objects, usage=both_pods(cpu=1, mib=5300)))
+
+    assert reasons(response)["web/main"] == "fits_no_node"
+
+
+def test_an_injected_container_decides_about_the_qos_class():
+    """The template asks for nothing; with the proxy its pods are Burstable, whatever it gets."""
+    objects = meshed(a_container(cpu=None, memory=None), proxy_memory="1Gi")
+
+    response = size(a_history_of(*objects, usage=both_pods()))
+
+    assert only(response).recommended["cpu_request_millicores"] == 200
+    assert only(response).evidence["qos_class"] == "Burstable"
+
+
+def test_a_large_injected_init_container_keeps_the_pods_requests():
+    """It asks for as much as the container, so shrinking that frees nothing."""
+    init = [a_container("istio-init")]
+    spec = {"containers": [a_container()], "initContainers": init}
+    pods = [a_pod(name, on="node-a", spec=spec) for name in POD_NAMES]
+
+    response = size(a_history_of(WEB, REPLICA_SET, *pods, usage=both_pods()))
+
+    assert only(response).savings_usd_month == 0
+
+
 def test_an_init_container_is_left_and_a_sidecar_is_sized():
     pod_spec = {
         "initContainers": [
@@ -468,6 +518,29 @@ def test_a_quota_that_is_full_does_not_hold_back_what_is_lowered():
     response = size(a_history_of(*web(), usage=both_pods(), resource_quotas=(quota,)))
 
     assert only(response).recommended["memory_request_bytes"] == 230 * MIB
+
+
+@pytest.mark.parametrize(("hard", "is_allowed"), [("4600Mi", True), ("4599Mi", False)])
+def test_a_cronjob_between_two_runs_needs_quota_for_the_next(hard, is_allowed):
+    """Two pods a run (its parallelism), none now; two times 1,276 MiB more, 2,048 are used."""
+    cronjob = a_workload(
+        "report",
+        kind="CronJob",
+        spec={
+            "jobTemplate": {
+                "spec": {
+                    "parallelism": 2,
+                    "template": {"spec": {"containers": [a_container()]}},
+                }
+            }
+        },
+    )
+    usage = readings("report-29700000-xvr4q", cpu=1, mib=2000)
+    quota = a_quota(**{"requests.memory": hard})
+
+    response = size(a_history_of(cronjob, usage=usage, resource_quotas=(quota,)))
+
+    assert bool(response.recommendations) is is_allowed
 
 
 def test_quota_is_spent_once():
