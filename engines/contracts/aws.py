@@ -1,4 +1,6 @@
-"""EC2 instances, EBS volumes and snapshots, as ``aws ec2 describe-*`` prints them.
+"""EC2 instances, EBS volumes and snapshots, Auto Scaling's instances and KMS keys, as ``aws ec2
+describe-*``, ``aws autoscaling describe-auto-scaling-instances`` and ``aws kms describe-key`` print
+them.
 
 Decoding is the field allow-list: what is not declared here (addresses, key names, user data ...)
 never enters the product.
@@ -111,6 +113,7 @@ class Volume(AwsStruct, frozen=True, kw_only=True):
     availability_zone_id: str | None = None
     snapshot_id: str = ""  # made from this snapshot
     encrypted: bool = False
+    kms_key_id: str = ""  # the ARN of the key that it is encrypted with
     multi_attach_enabled: bool = False
     fast_restored: bool = False
     attachments: tuple[VolumeAttachment, ...] = ()
@@ -146,3 +149,25 @@ class Snapshot(AwsStruct, frozen=True, kw_only=True):
     def tag_values(self) -> Mapping[str, str]:
         """The tags as key -> value."""
         return {tag.key: tag.value for tag in self.tags}
+
+
+class AutoScalingInstance(AwsStruct, frozen=True, kw_only=True):
+    """An instance's place in an Auto Scaling group. ``lifecycle_state`` is Auto Scaling's:
+    InService, Standby, Terminating:Wait, Warmed:Stopped ..."""
+
+    instance_id: str
+    auto_scaling_group_name: str
+    lifecycle_state: str = ""
+    protected_from_scale_in: bool = False
+
+
+class KmsKey(AwsStruct, frozen=True, kw_only=True):
+    """A key that volumes are encrypted with. ``key_state`` is KMS's: Enabled, Disabled,
+    PendingDeletion, PendingImport, Unavailable ...; or ``NO_SUCH_KEY`` where KMS has none."""
+
+    arn: str
+    key_state: str
+
+
+KEY_WORKS = "Enabled"
+NO_SUCH_KEY = "NotFound"

@@ -95,6 +95,8 @@ class CurrentState(
     instances: tuple[aws.Instance, ...] | None = None
     volumes: tuple[aws.Volume, ...] | None = None
     snapshots: tuple[aws.Snapshot, ...] | None = None
+    auto_scaling: tuple[aws.AutoScalingInstance, ...] | None = None
+    kms_keys: tuple[aws.KmsKey, ...] | None = None
     usage: tuple[UsageRow, ...] | None = None
     usage_summary: tuple[UsageSummaryRow, ...] | None = None
     traffic: tuple[TrafficRow, ...] | None = None
@@ -123,6 +125,8 @@ class ClusterState:
     instances: tuple[aws.Instance, ...] | None = None
     volumes: tuple[aws.Volume, ...] | None = None
     snapshots: tuple[aws.Snapshot, ...] | None = None
+    auto_scaling: tuple[aws.AutoScalingInstance, ...] | None = None
+    kms_keys: tuple[aws.KmsKey, ...] | None = None
     traffic: TrafficTable | None = None
     sources: tuple[DataSource, ...] = ()
     problems: tuple[Skipped, ...] = ()
@@ -140,6 +144,8 @@ def compile_state(document: CurrentState) -> ClusterState:
     instances, instance_problems = _without_repeats("Instance", document.instances)
     volumes, volume_problems = _without_repeats("Volume", document.volumes)
     snapshots, snapshot_problems = _without_repeats("Snapshot", document.snapshots)
+    members, member_problems = _without_repeats("AutoScalingInstance", document.auto_scaling)
+    keys, key_problems = _without_repeats("KmsKey", document.kms_keys)
     on_demand, on_demand_problems = to_on_demand(document.on_demand or ())
     advisor, advisor_problems = to_advisor(document.advisor or ())
     instance_types, type_problems = to_instance_types(document.instance_types or ())
@@ -157,6 +163,8 @@ def compile_state(document: CurrentState) -> ClusterState:
         instances=instances,
         volumes=volumes,
         snapshots=snapshots,
+        auto_scaling=members,
+        kms_keys=keys,
         traffic=None if document.traffic is None else TrafficTable.from_rows(document.traffic),
         sources=tuple(sorted(document.sources or (), key=lambda one: (one.kind, one.name))),
         problems=in_order(
@@ -165,6 +173,8 @@ def compile_state(document: CurrentState) -> ClusterState:
                 *instance_problems,
                 *volume_problems,
                 *snapshot_problems,
+                *member_problems,
+                *key_problems,
                 *on_demand_problems,
                 *advisor_problems,
                 *type_problems,
@@ -233,6 +243,8 @@ def _cluster_fields(state: ClusterState) -> dict[str, Any]:
         "instances": state.instances,
         "volumes": state.volumes,
         "snapshots": state.snapshots,
+        "auto_scaling": state.auto_scaling,
+        "kms_keys": state.kms_keys,
         "usage": None if state.usage is None else to_usage_rows(state.usage),
         "usage_summary": None
         if state.usage_summary is None
@@ -284,6 +296,10 @@ def _identity(item: aws.AwsStruct) -> str:
             return item.volume_id
         case aws.Snapshot():
             return item.snapshot_id
+        case aws.AutoScalingInstance():
+            return item.instance_id
+        case aws.KmsKey():
+            return item.arn
     raise TypeError(f"{type(item).__name__} has no id of its own")
 
 
@@ -292,7 +308,7 @@ def _described_twice(kind: str, identity: str) -> Skipped:
         subject=Subject(
             kind=kind,
             name=identity,
-            instance_id=identity if kind == "Instance" else "",
+            instance_id=identity if kind.endswith("Instance") else "",
             volume_id=identity if kind == "Volume" else "",
         ),
         reason=ProblemReason.CONTRADICTORY_DUPLICATE,

@@ -26,7 +26,7 @@ from sandbox.aws.identity import Identity
 from sandbox.aws.spot_prices import Market, market_of
 from sandbox.clock import Clock
 
-SERVICES = ("ec2", "autoscaling", "sqs", "elbv2", "elb")
+SERVICES = ("ec2", "autoscaling", "sqs", "elbv2", "elb", "kms")
 IMAGE_OWNER = "602401143452"  # the account that publishes the EKS images
 IMAGES = {
     "amazon-eks-node-al2023-x86_64-standard-1.33": "x86_64",

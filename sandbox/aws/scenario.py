@@ -47,6 +47,7 @@ ROLE_ACTIONS = (
     "ec2:RunInstances",
     "ec2:TerminateInstances",
     "iam:PassRole",
+    "kms:DescribeKey",
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",

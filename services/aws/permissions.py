@@ -17,7 +17,7 @@ class Permission(NamedTuple):
 _SEEING = "prices of nodes, ghosts, every decision"
 _VOLUMES = "unused volumes"
 _PRICES = "risk and price of Spot pools"
-_OWNERS = "who replaces a node"
+_OWNERS = "who replaces a node; instances that wait in a group on purpose"
 _WARNINGS = "Spot interruption warnings"
 _REPLACING = "replacing nodes"
 
@@ -28,7 +28,8 @@ PERMISSIONS = (
     Permission("ec2:DescribeSpotPriceHistory", _PRICES),
     Permission("ec2:DescribeInstanceTypes", "sizes of instance types"),
     Permission("ec2:DescribeAvailabilityZones", "zones by their id"),
-    Permission("autoscaling:DescribeAutoScalingGroups", _OWNERS),
+    Permission("autoscaling:DescribeAutoScalingInstances", _OWNERS),
+    Permission("kms:DescribeKey", "whether the keys of unused volumes still work"),
     Permission("sqs:GetQueueAttributes", _WARNINGS),
     Permission("sqs:ReceiveMessage", _WARNINGS),
     Permission("sqs:DeleteMessage", _WARNINGS),

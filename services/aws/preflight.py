@@ -34,6 +34,7 @@ AT_ONCE = 4
 NOTICEABLE_SKEW = timedelta(minutes=1)
 NO_IMAGE = "ami-00000000000000000"
 NO_VOLUME = "vol-00000000000000000"
+EBS_KEY = "alias/aws/ebs"  # what AWS itself encrypts volumes with
 NO_PROFILE = "cloudoptim-preflight-names-no-profile"
 QUEUE_GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 WOULD_SUCCEED = "DryRunOperation"
@@ -196,9 +197,10 @@ def _reads(account: AwsAccount) -> Mapping[str, Probe]:
         "ec2:DescribeSpotPriceHistory": call("ec2", "describe_spot_price_history", MaxResults=1),
         "ec2:DescribeInstanceTypes": call("ec2", "describe_instance_types", MaxResults=5),
         "ec2:DescribeAvailabilityZones": call("ec2", "describe_availability_zones"),
-        "autoscaling:DescribeAutoScalingGroups": call(
-            "autoscaling", "describe_auto_scaling_groups", MaxRecords=1
+        "autoscaling:DescribeAutoScalingInstances": call(
+            "autoscaling", "describe_auto_scaling_instances", MaxRecords=1
         ),
+        "kms:DescribeKey": call("kms", "describe_key", KeyId=EBS_KEY),
     }
 
 

@@ -1,11 +1,12 @@
-"""What an account holds: instances, volumes, snapshots, zone ids, and who owns each instance.
+"""What an account holds: instances, volumes, snapshots, zone ids, who owns each instance, and
+whether the keys of unused volumes still work.
 
 The parts are asked for at the same time. A part that may not be read, or does not come in spite of
 all attempts, is None with a finding that says why: an empty list would look like an account in
 which there is nothing. What hinders every part (no role, no network) is raised.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engines.contracts.aws import AwsStruct, Instance, Snapshot, Volume
+from engines.contracts.aws import (
+    NO_SUCH_KEY,
+    AutoScalingInstance,
+    AwsStruct,
+    Instance,
+    KmsKey,
+    Snapshot,
+    Volume,
+)
 from engines.contracts.decoding import without_nulls
 from engines.contracts.state import CurrentState, DataSource
 from services.aws.errors import (
@@ -31,7 +40,7 @@ T = TypeVar("T")
 A = TypeVar("A", bound=AwsStruct)
 
 PAGE_ITEMS = 1000  # the most that EC2 gives in one answer
-GROUPS_IN_A_PAGE = 100  # the most that DescribeAutoScalingGroups gives
+MEMBERS_IN_A_PAGE = 50  # the most that DescribeAutoScalingInstances gives
 OF_ONE_PART = (PermissionDeniedError, ThrottledError, UnavailableError, BadAnswerError)
 """Troubles of one call; all others are troubles of the account."""
 
@@ -40,8 +49,9 @@ OF_ONE_PART = (PermissionDeniedError, ThrottledError, UnavailableError, BadAnswe
 class AccountReading:
     """What was read of an account in one region.
 
-    ``document`` holds only ``instances``, ``volumes``, ``snapshots`` and ``sources``. ``owners`` is
-    by instance id and empty where instances were not read; ``zone_ids`` maps a zone's name, which
+    ``document`` holds only ``instances``, ``volumes``, ``snapshots``, ``auto_scaling``,
+    ``kms_keys`` (of those keys that could be asked for) and ``sources``. ``owners`` is by instance
+    id and empty where instances were not read; ``zone_ids`` maps a zone's name, which
     differs from account to account, to its id.
     """
 
@@ -65,17 +75,20 @@ def read_account(account: AwsAccount, *, at: datetime) -> AccountReading:
     with ThreadPoolExecutor(len(_PARTS)) as pool:
         results = list(pool.map(lambda part: _read_part(account, part), _PARTS))
     parts = {part.name: content for part, (content, _) in zip(_PARTS, results, strict=True)}
-    instances = parts["instances"]
+    instances, members = parts["instances"], parts["auto scaling instances"]
+    keys, key_problems = read_keys(account, parts["volumes"] or ())
     return AccountReading(
         document=CurrentState(
             instances=instances,
             volumes=parts["volumes"],
             snapshots=parts["snapshots"],
+            auto_scaling=members,
+            kms_keys=None if parts["volumes"] is None else keys,
             sources=tuple(_sources(account, parts, at)),
         ),
-        owners=owners_of(instances or (), parts["auto scaling groups"]),
+        owners=owners_of(instances or (), None if members is None else _memberships(members)),
         zone_ids=parts["availability zones"] or {},
-        problems=tuple(problem for _, problem in results if problem is not None),
+        problems=(*(one for _, one in results if one is not None), *key_problems),
     )
 
 
@@ -108,20 +121,58 @@ def read_zone_ids(account: AwsAccount, region: str | None = None) -> Mapping[str
     return {one["ZoneName"]: one["ZoneId"] for one in answer["AvailabilityZones"]}
 
 
-def read_memberships(account: AwsAccount) -> Mapping[str, GroupMembership]:
-    """Which instance is in which Auto Scaling group, by instance id."""
+def read_members(account: AwsAccount) -> tuple[AutoScalingInstance, ...]:
+    """The instances of all Auto Scaling groups, those in warm pools too, sorted by id."""
     pages = account.pages(
-        "autoscaling", "describe_auto_scaling_groups", MaxRecords=GROUPS_IN_A_PAGE
+        "autoscaling", "describe_auto_scaling_instances", MaxRecords=MEMBERS_IN_A_PAGE
     )
-    return {
-        one["InstanceId"]: GroupMembership(
-            group=group["AutoScalingGroupName"],
-            lifecycle_state=one.get("LifecycleState", ""),
-            is_protected=bool(one.get("ProtectedFromScaleIn", False)),
+    records = [one for page in pages for one in page["AutoScalingInstances"]]
+    return _items(records, AutoScalingInstance, "InstanceId")
+
+
+def read_key(account: AwsAccount, arn: str) -> KmsKey:
+    """The state of a key; that there is none is an answer, too."""
+    try:
+        answer = account.call("kms", "describe_key", KeyId=arn)
+    except AwsError as error:
+        if error.code != "NotFoundException":
+            raise
+        return KmsKey(arn=arn, key_state=NO_SUCH_KEY)
+    state = answer.get("KeyMetadata", {}).get("KeyState")
+    if not state:
+        raise BadAnswerError(
+            f"cannot read key {arn}: KMS does not tell its state",
+            next_step="try again; if it comes again, report it with this message",
         )
-        for page in pages
-        for group in page["AutoScalingGroups"]
-        for one in group.get("Instances", ())
+    return KmsKey(arn=arn, key_state=state)
+
+
+def read_keys(
+    account: AwsAccount, volumes: Iterable[Volume]
+) -> tuple[tuple[KmsKey, ...], tuple[Finding, ...]]:
+    """The keys of volumes that nothing is attached to, each asked for once, by ARN.
+
+    A key that may not be asked for is left out, and a finding says why.
+    """
+    wanted = {one.kms_key_id for one in volumes if one.state == "available" and one.kms_key_id}
+    found: list[KmsKey] = []
+    problems: list[Finding] = []
+    for arn in sorted(wanted):
+        try:
+            found.append(read_key(account, arn))
+        except AwsError as error:
+            problems.append(_finding(f"key {arn}", "deleting unused volumes", error))
+    return tuple(found), tuple(problems)
+
+
+def _memberships(members: Iterable[AutoScalingInstance]) -> Mapping[str, GroupMembership]:
+    return {
+        one.instance_id: GroupMembership(
+            group=one.auto_scaling_group_name,
+            lifecycle_state=one.lifecycle_state,
+            is_protected=one.protected_from_scale_in,
+        )
+        for one in members
     }
 
 
@@ -130,7 +181,7 @@ _PARTS = (
     _Part("volumes", "unused volumes", read_volumes),
     _Part("snapshots", "cost of snapshots, proof before a volume is deleted", read_snapshots),
     _Part("availability zones", "prices by zone id", read_zone_ids),
-    _Part("auto scaling groups", "who replaces a node", read_memberships),
+    _Part("auto scaling instances", "who replaces a node; ghosts", read_members),
 )
 
 
@@ -138,16 +189,16 @@ def _read_part(account: AwsAccount, part: _Part) -> tuple[Any, Finding | None]:
     try:
         return part.read(account), None
     except OF_ONE_PART as error:
-        return None, _finding(part, error)
+        return None, _finding(part.name, part.needed_for, error)
 
 
-def _finding(part: _Part, error: AwsError) -> Finding:
+def _finding(name: str, needed_for: str, error: AwsError) -> Finding:
     is_missing = isinstance(error, PermissionDeniedError)
     return Finding(
-        check=f"aws: read {part.name}",
+        check=f"aws: read {name}",
         state=FindingState.MISSING if is_missing else FindingState.FAILED,
         message=error.problem,
-        needed_for=part.needed_for,
+        needed_for=needed_for,
         remedy=error.next_step,
     )
 

@@ -11,7 +11,7 @@ from services.aws.permissions import ACTIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 POLICY = ROOT / "deploy" / "aws" / "iam-policy.json"
-SPOKEN_OF = re.compile(r"(?:ec2|autoscaling|sqs|iam):[A-Z][A-Za-z]+")
+SPOKEN_OF = re.compile(r"(?:ec2|autoscaling|sqs|iam|kms):[A-Z][A-Za-z]+")
 
 
 def statements():

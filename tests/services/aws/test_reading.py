@@ -5,13 +5,14 @@ from collections import Counter
 import msgspec
 import pytest
 
+from engines.contracts.aws import Volume
 from engines.contracts.state import CurrentState, compile_state
 from sandbox.aws.faults import Fault
 from sandbox.aws.identity import Policy
-from sandbox.aws.scenario import NODE_GROUPS, ROLE_ARN
+from sandbox.aws.scenario import CUSTOMER_ACCOUNT, NODE_GROUPS, REGION, ROLE_ARN
 from services.aws.errors import RoleRefusedError
 from services.aws.owners import OwnerKind
-from services.aws.reading import read_account, read_instances
+from services.aws.reading import read_account, read_instances, read_keys
 from services.aws.session import open_account
 from services.files.aws_dump import read_instances as read_dump
 from services.files.source import SourceFile
@@ -112,7 +113,7 @@ def test_without_auto_scaling_owners_follow_from_tags(aws_scenario, aws_account)
 
     reading = read_account(aws_account, at=NOW)
 
-    assert [problem.check for problem in reading.problems] == ["aws: read auto scaling groups"]
+    assert [problem.check for problem in reading.problems] == ["aws: read auto scaling instances"]
     assert {reading.owners[one].kind for one in aws_scenario.node_ids} == {
         OwnerKind.MANAGED_NODE_GROUP
     }
@@ -156,3 +157,77 @@ def test_a_document_of_parts_that_were_not_read_says_so(aws_scenario, aws_accoun
     assert reading.document == CurrentState(sources=())
     assert len(reading.problems) == 5
     assert reading.owners == {}
+
+
+def a_key(scenario, change=None):
+    """A key of the account, changed by a method of moto's KMS."""
+    backend = scenario.cloud.backend("kms", CUSTOMER_ACCOUNT, REGION)
+    key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "test", None)
+    if change is not None:
+        getattr(backend, change)(*([key.id] if change == "disable_key" else [key.id, 7]))
+    return key.arn
+
+
+def a_volume(number, arn, state="available"):
+    return Volume(
+        volume_id=f"vol-{number}",
+        volume_type="gp3",
+        state=state,
+        size_gib=10,
+        encrypted=True,
+        kms_key_id=arn,
+    )
+
+
+def test_the_keys_of_unused_volumes_tell_whether_they_work(aws_scenario, aws_account):
+    works = a_key(aws_scenario)
+    disabled = a_key(aws_scenario, "disable_key")
+    going = a_key(aws_scenario, "schedule_key_deletion")
+    gone = works[:-12] + "000000000000"
+    arns = (works, disabled, going, gone, "", works)
+    volumes = [a_volume(number, arn) for number, arn in enumerate(arns)]
+    attached = a_volume(9, a_key(aws_scenario), state="in-use")
+
+    keys, problems = read_keys(aws_account, [*volumes, attached])
+
+    assert problems == ()
+    assert {one.arn: one.key_state for one in keys} == {
+        works: "Enabled",
+        disabled: "Disabled",
+        going: "PendingDeletion",
+        gone: "NotFound",
+    }
+    assert [one.arn for one in keys] == sorted({works, disabled, going, gone})
+
+
+def test_a_key_that_may_not_be_asked_for_is_left_out_and_told(aws_scenario, aws_account):
+    arn = a_key(aws_scenario)
+    aws_scenario.cloud.identity.set_policy(ROLE_ARN, Policy(deny=("kms:*",)))
+
+    keys, problems = read_keys(aws_account, [a_volume(1, arn)])
+
+    assert keys == ()
+    [problem] = problems
+    assert problem.state is FindingState.MISSING
+    assert arn in problem.check
+    assert "kms:DescribeKey" in problem.message
+
+
+def test_members_of_auto_scaling_groups_are_in_the_document(aws_scenario, aws_account):
+    document = read_account(aws_account, at=NOW).document
+
+    assert {one.instance_id for one in document.auto_scaling} == set(aws_scenario.node_ids)
+    assert {one.lifecycle_state for one in document.auto_scaling} == {"InService"}
+    assert document.kms_keys == ()
+    assert compile_state(document).auto_scaling == document.auto_scaling
+
+
+def test_members_that_may_not_be_read_are_none(aws_scenario, aws_account):
+    aws_scenario.cloud.identity.set_policy(
+        ROLE_ARN, Policy(deny=("autoscaling:*", "ec2:DescribeVolumes"))
+    )
+
+    document = read_account(aws_account, at=NOW).document
+
+    assert document.auto_scaling is None
+    assert document.kms_keys is None
