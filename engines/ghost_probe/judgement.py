@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from engines.contracts.aws import Instance
+from engines.contracts.aws import AutoScalingInstance, Instance
 from engines.contracts.node_facts import instance_id_of, may_stand_on_any_instance
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.contracts.state import ClusterState
@@ -111,12 +111,14 @@ class Probe(NamedTuple):
 
     parameters: GhostParameters
     owners: KnownOwners
+    members: Mapping[str, AutoScalingInstance]  # of Auto Scaling groups, by instance id
     now: datetime
 
     def judge(self, instance: Instance) -> Ghost | Exempt:
         """One instance that is no node: a ghost, or why not. The first rule that applies counts."""
         exempt = (
-            self._by_state(instance)
+            self._by_warm_pool(instance)
+            or self._by_state(instance)
             or self._by_word(instance)
             or self._by_owner(instance)
             or self._by_group(instance)
@@ -177,17 +179,19 @@ class Probe(NamedTuple):
             case _:
                 return None
 
+    def _by_warm_pool(self, instance: Instance) -> Exempt | None:
+        """Running or stopped, it waits for its group and never was a node."""
+        if not (self._group_state(instance) or "").startswith("Warmed:"):
+            return None
+        return Exempt(
+            InstanceReason.WARM_POOL,
+            "waits in its group's warm pool on purpose; make the pool smaller if it is too large",
+            self._groups(instance),
+        )
+
     def _by_group(self, instance: Instance) -> Exempt | None:
         """Instances that an Auto Scaling group holds ready on purpose."""
-        state = self.parameters.auto_scaling_states.get(instance.instance_id, "")
-        group = tuple(one for one in (group_of(instance),) if one)
-        if state.startswith("Warmed:"):
-            return Exempt(
-                InstanceReason.WARM_POOL,
-                "waits in its group's warm pool on purpose; make the pool smaller if it is too"
-                " large",
-                group,
-            )
+        state, group = self._group_state(instance), self._groups(instance)
         if state in ("Standby", "EnteringStandby"):
             return Exempt(
                 InstanceReason.STANDBY,
@@ -242,13 +246,28 @@ class Probe(NamedTuple):
             )
         return None
 
+    def _group_state(self, instance: Instance) -> str | None:
+        """Its state in its group, as it was given or else read; None: nobody tells one."""
+        known = instance.instance_id
+        member = self.members.get(known)
+        read = None if member is None else member.lifecycle_state or None
+        return self.parameters.auto_scaling_states.get(known) or read
+
+    def _group(self, instance: Instance) -> str | None:
+        """The group that would replace it: as Auto Scaling tells, or else its own tag."""
+        member = self.members.get(instance.instance_id)
+        return group_of(instance) if member is None else member.auto_scaling_group_name
+
+    def _groups(self, instance: Instance) -> tuple[str, ...]:
+        return tuple(one for one in (self._group(instance),) if one)
+
     def _ghost(self, instance: Instance) -> Ghost:
         known = instance.instance_id
         return Ghost(
             instance=instance,
             owner=self.owners.owner_of(instance),
-            group=group_of(instance),
-            group_state=self.parameters.auto_scaling_states.get(known),
+            group=self._group(instance),
+            group_state=self._group_state(instance),
             first_seen=self.parameters.first_seen[known],
             scans=self.parameters.scan_count[known],
         )
@@ -265,4 +284,5 @@ def probe_of(
 ) -> Probe:
     """The probe of a request; ``nodes`` are the instances that are nodes of this cluster."""
     owners = KnownOwners.of(nodes.values(), parameters.cluster_names)
-    return Probe(parameters, owners, now)
+    members = {one.instance_id: one for one in state.auto_scaling or ()}
+    return Probe(parameters, owners, members, now)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.contracts.aws import AutoScalingInstance
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.plan import TerminateInstance
 from engines.contracts.problems import problem_with
@@ -39,6 +40,12 @@ MACHINES = (
 
 def suspect(**fields):
     return an_instance("i-9", **({"tags": OWNED} | fields))
+
+
+def member(state):
+    return AutoScalingInstance(
+        instance_id="i-9", auto_scaling_group_name="prod-spare", lifecycle_state=state
+    )
 
 
 def probe(*instances, nodes=NODES, machines=MACHINES, requirements=None, **fields):
@@ -263,6 +270,47 @@ def test_what_a_group_holds_on_purpose_is_no_ghost(state, expected):
     assert verdict(probe(suspect(tags=OWNED | GROUP), requirements=requirements)) == expected
 
 
+@pytest.mark.parametrize(
+    ("power", "state", "expected"),
+    [
+        ("running", "InService", "terminate_in_auto_scaling_group"),
+        ("running", "Warmed:Running", "warm_pool"),
+        ("stopped", "Warmed:Stopped", "warm_pool"),
+        ("pending", "Warmed:Pending:Wait", "warm_pool"),
+        ("stopped", "InService", "stopped"),
+        ("running", "Standby", "standby"),
+        ("running", "Pending:Wait", "lifecycle_hook"),
+        ("running", "Detached", "lifecycle_hook"),
+    ],
+)
+def test_what_auto_scaling_tells_counts_like_what_is_given(power, state, expected):
+    response = probe(suspect(state=power, tags=OWNED | GROUP), auto_scaling=(member(state),))
+
+    assert verdict(response) == expected
+    assert response.warnings == ()
+
+
+def test_a_group_is_known_by_its_members_also_without_its_tag():
+    [ghost] = probe(suspect(), auto_scaling=(member("InService"),)).recommendations
+
+    assert ghost.recommended["auto_scaling_group"] == "prod-spare"
+    assert ghost.evidence["auto_scaling_state"] == "InService"
+
+
+def test_the_word_of_the_request_outweighs_what_was_read():
+    requirements = SEEN | {"auto_scaling_states": {"i-9": "Standby"}}
+
+    response = probe(suspect(), auto_scaling=(member("InService"),), requirements=requirements)
+
+    assert verdict(response) == "standby"
+
+
+def test_an_instance_that_no_group_has_is_terminated_by_itself():
+    other = AutoScalingInstance(instance_id="i-1", auto_scaling_group_name="prod-spare")
+
+    assert verdict(probe(suspect(), auto_scaling=(other,))) == "terminate_instance"
+
+
 def test_a_ghost_of_a_group_leaves_through_its_group_and_never_behind_its_back():
     response = probe(suspect(tags=OWNED | GROUP))
 
@@ -342,6 +390,25 @@ def test_fargate_nodes_stand_on_no_instance():
     )
 
     assert verdict(probe(suspect(), nodes=(*NODES, fargate))) == "terminate_instance"
+
+
+@pytest.mark.parametrize(
+    "provider_id",
+    [
+        "eks-hybrid:///us-east-1/prod/mi-0123456789abcdef0",
+        "aws:///us-east-1a/4a1b-77/fargate-ip-10-0-0-5.ec2.internal",
+        "kind://docker/prod/prod-worker",
+        "gce://project/zone/vm",
+    ],
+)
+def test_nodes_of_other_kinds_stand_on_no_instance_and_hinder_nobody(provider_id):
+    other = a_node("node-x", spec={"providerID": provider_id})
+
+    response = probe(suspect(), nodes=(*NODES, other))
+
+    assert verdict(response) == "terminate_instance"
+    assert response.evidence["known_nodes"] == 2
+    assert response.evidence["nodes_without_listed_instance"] == 0
 
 
 def test_instances_that_were_not_read_are_not_the_same_as_none():
