@@ -1,7 +1,7 @@
 """From a request to an answer: every volume is a zombie or stands in ``skipped`` with a reason."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
 
@@ -198,6 +198,8 @@ def _warnings(
             message="instances were not read, so volumes of stopped ones are not told from others",
         )
     yield from _about_volumes(zombies, parameters)
+    if parameters.snapshot_before_delete:
+        yield from _about_keys(zombies, {one.arn for one in state.kms_keys or ()})
 
 
 def _about_volumes(zombies: Sequence[Zombie], parameters: VolumeParameters) -> Iterator[Notice]:
@@ -217,12 +219,24 @@ def _about_volumes(zombies: Sequence[Zombie], parameters: VolumeParameters) -> I
             " that those clusters are gone",
             subjects=foreign,
         )
-    if with_snapshot and (encrypted := _ids(one for one in zombies if one.volume.encrypted)):
+
+
+def _about_keys(zombies: Sequence[Zombie], known: Set[str]) -> Iterator[Notice]:
+    """Of encrypted volumes: whose keys were seen to work, and whose nothing is known of."""
+    encrypted = [one for one in zombies if one.volume.encrypted]
+    if seen := _ids(one for one in encrypted if one.volume.kms_key_id in known):
         yield Notice(
             code=WarningCode.ENCRYPTED,
             message="snapshots of these are readable only as long as their KMS keys are; keep the"
             " keys",
-            subjects=encrypted,
+            subjects=seen,
+        )
+    if unseen := _ids(one for one in encrypted if one.volume.kms_key_id not in known):
+        yield Notice(
+            code=WarningCode.KEY_STATE_UNKNOWN,
+            message="whether the KMS keys of these still work is not known, and without its key no"
+            " snapshot of a volume can be taken; allow kms:DescribeKey, or look before deleting",
+            subjects=unseen,
         )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from engines.contracts.aws import Instance, Snapshot, Volume
+from engines.contracts.aws import KEY_WORKS, Instance, Snapshot, Volume
 from engines.contracts.kubernetes import StatefulSet, template_of
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.contracts.state import ClusterState
@@ -100,6 +100,7 @@ class Inspection(NamedTuple):
     prices: PriceTable
     instances: Mapping[str, Instance]
     snapshots: Mapping[str, tuple[Snapshot, ...]]  # by volume
+    key_states: Mapping[str, str]  # of the KMS keys that could be asked for, by ARN
 
     @classmethod
     def of(cls, state: ClusterState, parameters: VolumeParameters, now: datetime) -> "Inspection":
@@ -112,6 +113,7 @@ class Inspection(NamedTuple):
             prices=prices,
             instances={one.instance_id: one for one in state.instances or ()},
             snapshots=_by_volume(snapshots),
+            key_states={one.arn: one.key_state for one in state.kms_keys or ()},
         )
 
     def judge(self, volume: Volume) -> Zombie | Use:
@@ -122,6 +124,7 @@ class Inspection(NamedTuple):
             or self._by_cluster(volume)
             or self._by_snapshots(volume)
             or self._by_age(volume)
+            or self._by_key(volume)
             or self._by_saving(volume)
             or self._zombie(volume)
         )
@@ -213,6 +216,19 @@ class Inspection(NamedTuple):
             VolumeReason.WITHIN_GRACE,
             f"{seen} as available; it is a zombie after more than"
             f" {self.parameters.min_available_days:g} days of that, scan again",
+        )
+
+    def _by_key(self, volume: Volume) -> Use | None:
+        """Without its key nothing can be read of it, so no snapshot can be promised."""
+        state = self.key_states.get(volume.kms_key_id, KEY_WORKS)
+        if state == KEY_WORKS or not self.parameters.snapshot_before_delete:
+            return None
+        return Use(
+            VolumeReason.KEY_UNUSABLE,
+            f"is encrypted with a key in the state {state}, so no snapshot of it can be taken;"
+            " make the key work again, or set snapshot_before_delete to false if nobody needs the"
+            " data",
+            (volume.kms_key_id,),
         )
 
     def _by_saving(self, volume: Volume) -> Use | None:

@@ -35,6 +35,7 @@ class VolumeReason(StrEnum):
     SNAPSHOT_RUNNING = "snapshot_running"
     HAS_SNAPSHOTS = "has_snapshots"
     WITHIN_GRACE = "within_grace"
+    KEY_UNUSABLE = "key_unusable"
     SNAPSHOT_COSTS_MORE = "snapshot_costs_more"
 
 
@@ -47,3 +48,4 @@ class WarningCode(StrEnum):
     INSTANCES_NOT_READ = "instances_not_read"
     FOREIGN_CLUSTER_TAGS = "foreign_cluster_tags"
     ENCRYPTED = "encrypted"
+    KEY_STATE_UNKNOWN = "key_state_unknown"

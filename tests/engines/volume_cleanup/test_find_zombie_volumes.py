@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.contracts.aws import Snapshot
+from engines.contracts.aws import KmsKey, Snapshot
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.plan import DeleteVolume, SnapshotVolume
 from engines.contracts.problems import problem_with
@@ -409,9 +409,66 @@ def test_encrypted_volumes_and_tags_of_foreign_clusters_are_pointed_at():
     response = clean(volume)
     known = clean(volume, requirements=SEEN | {"cluster_names": ["staging"]})
 
-    assert [one.code for one in response.warnings] == ["foreign_cluster_tags", "encrypted"]
-    assert [one.code for one in known.warnings] == ["encrypted"]
+    assert [one.code for one in response.warnings] == ["foreign_cluster_tags", "key_state_unknown"]
+    assert [one.code for one in known.warnings] == ["key_state_unknown"]
     assert response.recommendations[0].evidence["cluster_tags"] == ["staging"]
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+SEALED = {"Encrypted": True, "KmsKeyId": KEY}
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("Enabled", "delete_volume"),
+        ("Disabled", "key_unusable"),
+        ("PendingDeletion", "key_unusable"),
+        ("PendingImport", "key_unusable"),
+        ("Unavailable", "key_unusable"),
+        ("NotFound", "key_unusable"),
+    ],
+)
+def test_no_snapshot_is_promised_of_a_volume_whose_key_does_not_work(state, expected):
+    response = clean(suspect(**SEALED), kms_keys=(KmsKey(arn=KEY, key_state=state),))
+
+    assert verdict(response) == expected
+    assert bool(response.execution_plan) is (expected == "delete_volume")
+    for one in response.skipped:
+        assert one.subjects == (KEY,)
+
+
+def test_a_volume_whose_data_nobody_needs_goes_without_its_key():
+    requirements = SEEN | {"snapshot_before_delete": False}
+    keys = (KmsKey(arn=KEY, key_state="PendingDeletion"),)
+
+    response = clean(suspect(**SEALED), kms_keys=keys, requirements=requirements)
+
+    assert verdict(response) == "delete_volume"
+    assert response.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "fields", "code"),
+    [
+        ((KmsKey(arn=KEY, key_state="Enabled"),), SEALED, "encrypted"),
+        ((KmsKey(arn="arn:other", key_state="Enabled"),), SEALED, "key_state_unknown"),
+        ((), SEALED, "key_state_unknown"),
+        (None, SEALED, "key_state_unknown"),
+        (None, {"Encrypted": True}, "key_state_unknown"),
+    ],
+)
+def test_a_key_that_could_not_be_asked_for_is_said_and_not_guessed(keys, fields, code):
+    response = clean(suspect(**fields), kms_keys=keys)
+
+    assert verdict(response) == "delete_volume"
+    assert [(one.code, one.subjects) for one in response.warnings] == [(code, ("vol-9",))]
+
+
+def test_a_key_is_no_reason_for_a_volume_that_stays_anyway():
+    keys = (KmsKey(arn=KEY, key_state="Disabled"),)
+
+    assert verdict(clean(suspect(tags={"keep": ""}, **SEALED), kms_keys=keys)) == "protected_by_tag"
 
 
 @pytest.mark.parametrize(
