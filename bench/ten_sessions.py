@@ -34,7 +34,7 @@ WAIT_SECONDS = 60.0
 # page: what its address says, and a word that only its content holds
 PAGES = {
     "": ("", "overview_clusters"),
-    "optimize": ("decision=1", "optimize_steps"),
+    "optimize": ("decision=1", "optimize_pools"),
     "decision_stream": ("", "stream_decisions"),
 }
 

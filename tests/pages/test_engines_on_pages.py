@@ -1,5 +1,6 @@
 """Every engine on the Optimize page, the combined plan, the split of costs, and the jobs."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -7,11 +8,19 @@ import pytest
 from db.job_records import Job, JobScope
 from db.repositories import jobs
 from engines.contracts.results import DecisionType
+from services.access import LOCAL_ADMIN
 from services.workflows.decide import ENGINES
-from tests.believable_market import import_market, open_believable_cluster
+from services.workflows.recommend import Question, recommend
+from tests.believable_market import CLUSTER, import_market, open_believable_cluster
 from tests.pages.conftest import html_of
 from ui.components import wording
 
+TITLES = {
+    "Plan": "Steps",
+    "Proof": "How it was worked out",
+    "Skipped": "Skipped",
+    "Inputs": "Inputs",
+}
 OTHER_ENGINES = [one for one in ENGINES if one is not DecisionType.SPOT_OPTIMIZE]
 
 
@@ -34,6 +43,25 @@ def test_every_engine_can_be_dry_run_and_answers(open_page, decision_type):
 
     assert not at.exception
     assert f"Decision 1: {wording.decision_type(decision_type)}" in html_of(at)
+
+
+@pytest.mark.parametrize("decision_type", ENGINES)
+def test_each_tab_of_an_answer_is_drawn_when_it_is_opened(
+    open_page, filled_database, decision_type
+):
+    now = datetime.now(UTC)
+    question = Question(cluster_id=CLUSTER, decision_type=decision_type, as_of=now)
+    decision = recommend(filled_database, question, actor=LOCAL_ADMIN, at=now)
+
+    shown = {
+        part: html_of(open_page("decision_stream", decision=str(decision), stream_part=part))
+        for part in TITLES
+    }
+
+    for part, title in TITLES.items():
+        assert f"<h3>{title}</h3>" in shown[part]
+        others = [other for other in TITLES.values() if other != title]
+        assert not [other for other in others if f"<h3>{other}</h3>" in shown[part]]
 
 
 def test_bad_json_in_the_parameters_is_told_with_the_next_step(open_page):
@@ -63,6 +91,10 @@ def test_the_combined_plan_has_a_stage_for_each_engine_and_ends_cheaper(open_pag
     costs = [Decimal(str(one)) for one in stages["USD/h after"].dropna()]
     assert len(stages) == len(ENGINES)
     assert costs[-1] < Decimal(str(stages["USD/h before"].iloc[0]))
+    routes = table(at, "optimize_routes")
+    [end] = routes.loc[routes["Note"] == "Chosen", "USD/h after"]
+    assert Decimal(str(end)) == costs[-1]
+    assert set(routes["Carried out in this order"]) >= {"Nothing", "All nodes anew"}
 
 
 def test_costs_are_split_by_what_the_address_says(open_page):

@@ -5,6 +5,7 @@ of more than 10,000 points are thinned to about 2,000 by LTTB, which keeps their
 then takes 0.16 s instead of 4.9 s for 100,000 points.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _MARKER_LOOKS = {
 _ROOM_BESIDE = 1.4
 
 LEAST_SPAN = timedelta(hours=1)
+KEPT_FIGURES = 128  # making one takes Plotly about 10 ms; they are drawn, and never changed
 MAX_POINTS = 10_000
 THINNED_POINTS = 2_000
 PLOT_CONFIG = {"displayModeBar": False, "responsive": True}
@@ -239,6 +241,17 @@ def bar_chart(
     ``text_room`` is how far the axis goes beyond the longest bar; from ``_ROOM_BESIDE`` on all
     texts stand beside their bars, below it they stand inside those that are long enough.
     """
+    return _bar_chart(tuple(bars), value_format, limit, limit_text, text_room)
+
+
+@functools.lru_cache(maxsize=KEPT_FIGURES)
+def _bar_chart(
+    bars: tuple[Bar, ...],
+    value_format: str,
+    limit: float | None,
+    limit_text: str,
+    text_room: float,
+) -> "Figure":
     figure = _figure(34 * len(bars) + 60)
     top = max([bar.value for bar in bars] + [limit or 0.0])
     figure.add_bar(
@@ -302,6 +315,11 @@ def dumbbell_chart(rows: Sequence[Dumbbell], *, low_name: str, high_name: str) -
 
 def marker_chart(markers: Sequence[Marker], *, zone: ZoneInfo, value_title: str) -> "Figure":
     """Events over time in the viewer's zone; the first sign of a group chooses its look."""
+    return _marker_chart(tuple(markers), zone, value_title)
+
+
+@functools.lru_cache(maxsize=KEPT_FIGURES)
+def _marker_chart(markers: tuple[Marker, ...], zone: ZoneInfo, value_title: str) -> "Figure":
     figure = _figure(240)
     for group in sorted({marker.group for marker in markers}):
         of_group = [marker for marker in markers if marker.group == group]

@@ -98,9 +98,9 @@ def hit_rate() -> float | None:
     return None if reads == 0 else 1 - misses / reads
 
 
-@st.cache_data(ttl=3600, max_entries=400, show_spinner=False)
+@st.cache_resource(ttl=3600, max_entries=400, show_spinner=False)
 def _kept(name: str, url: str, version: str, arguments: str, _ask: Callable[[], Any]) -> Any:
-    """What ``_ask`` answered under these keys."""
+    """What ``_ask`` answered under these keys, itself and not a copy: records are never changed."""
     MISSES.inc()
     return _ask()
 

@@ -1,6 +1,6 @@
 """One decision in full: what it saves, the verdict, pools, allocation, steps, skipped, inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -25,7 +25,7 @@ from ui.components.formatting import plain
 from ui.components.verdict import show_distribution, show_verdict
 from ui.decisions.advice import show_advice
 from ui.decisions.allocation import show_allocations
-from ui.decisions.pools import count_pools, show_pools
+from ui.decisions.pools import show_pools
 from ui.decisions.proof import show_proof
 from ui.decisions.skipped import show_skipped
 
@@ -59,41 +59,11 @@ def show_decision(logged: LoggedDecision, *, key: str) -> None:
         )
     _show_cards(response)
     _show_warnings(response.warnings)
-    limits = msgspec.convert(dict(logged.constraints), SafetyLimits)
-    advice, plan, verdict, proof, skipped, inputs = st.tabs(
-        [
-            _advice_label(response),
-            f"Plan ({formatting.count_of(len(response.execution_plan), 'step')})",
-            "Verdict",
-            "Proof",
-            f"Skipped ({len(response.skipped):,})",
-            "Inputs",
-        ],
-        key=f"{key}_part",
-    )
-    with advice:
-        if response.decision_type is DecisionType.SPOT_OPTIMIZE:
-            show_pools(response, key=key)
-        else:
-            show_advice(response, key=key)
-    with plan:
-        if response.decision_type is DecisionType.SPOT_OPTIMIZE:
-            show_allocations(response, key=key)
-        show_steps(response, key=key)
-    with verdict:
-        _show_safety(response, limits, key)
-    with proof:
-        show_proof(response, logged.requirements)
-    with skipped:
-        show_skipped(response.skipped, key=key)
-    with inputs:
-        _show_inputs(logged, key)
-
-
-def _advice_label(response: DecisionResponse) -> str:
-    if response.decision_type is DecisionType.SPOT_OPTIMIZE:
-        return f"Pools ({count_pools(response)})"
-    return f"Advice ({len(response.recommendations)})"
+    tabs = st.tabs(list(PARTS), key=f"{key}_part", bind="query-params")
+    for tab, show in zip(tabs, PARTS.values(), strict=True):
+        if tab.open:  # the others are drawn when they are opened: a page is quick by what it omits
+            with tab:
+                show(logged, key)
 
 
 def _show_identity(logged: LoggedDecision) -> None:
@@ -147,6 +117,27 @@ def _show_cards(response: DecisionResponse) -> None:
     )
 
 
+def _show_advice(logged: LoggedDecision, key: str) -> None:
+    response = logged.response
+    show = show_pools if response.decision_type is DecisionType.SPOT_OPTIMIZE else show_advice
+    show(response, key=key)
+
+
+def _show_plan(logged: LoggedDecision, key: str) -> None:
+    response = logged.response
+    if response.decision_type is DecisionType.SPOT_OPTIMIZE:
+        show_allocations(response, key=key)
+    show_steps(response, key=key)
+
+
+def _show_proof(logged: LoggedDecision, _key: str) -> None:
+    show_proof(logged.response, logged.requirements)
+
+
+def _show_skipped(logged: LoggedDecision, key: str) -> None:
+    show_skipped(logged.response.skipped, key=key)
+
+
 def _tone(response: DecisionResponse) -> Tone:
     verdict = response.safety
     if verdict is None or verdict.action_taken is VerdictAction.NOT_APPLICABLE:
@@ -176,7 +167,9 @@ def _show_warnings(warnings: Sequence[Notice]) -> None:
         )
 
 
-def _show_safety(response: DecisionResponse, limits: SafetyLimits, key: str) -> None:
+def _show_safety(logged: LoggedDecision, key: str) -> None:
+    response = logged.response
+    limits = msgspec.convert(dict(logged.constraints), SafetyLimits)
     if response.safety is None:
         st.info("There was no plan to judge.", icon=":material/info:")
         return
@@ -283,3 +276,14 @@ def _undo(step: PlanStep) -> str:
 
 def _kind(step: msgspec.Struct) -> str:
     return str(step.__struct_config__.tag)
+
+
+PARTS: Mapping[str, Callable[[LoggedDecision, str], None]] = {
+    "Advice": _show_advice,
+    "Plan": _show_plan,
+    "Verdict": _show_safety,
+    "Proof": _show_proof,
+    "Skipped": _show_skipped,
+    "Inputs": _show_inputs,
+}
+"""One tab for each question that a reader has."""

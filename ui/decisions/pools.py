@@ -61,11 +61,6 @@ def show_pools(response: DecisionResponse, *, key: str) -> None:
     _show_parts([one for one in advised if one.action == "use_spot_pool"], key)
 
 
-def count_pools(response: DecisionResponse) -> int:
-    """How many pools and on-demand types are advised."""
-    return sum(one.action in ACTIONS for one in response.recommendations)
-
-
 def _counted(response: DecisionResponse) -> str:
     return f"{response.evidence.get('safe_pools', 0):,}"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from engines.contracts.results import Skipped
-from ui.components import tables, wording
+from ui.components import formatting, tables, wording
 from ui.components.cards import show_heading
 from ui.decisions.advice import subject_name
 
@@ -21,7 +21,8 @@ COLUMNS = (
 
 def show_skipped(skipped: Sequence[Skipped], *, key: str) -> None:
     """The reasons with how many they hold back, and a table of the subjects of the chosen one."""
-    show_heading("Skipped", "What got no advice, and why; nothing is left out silently")
+    number = formatting.count_of(len(skipped), "subject")
+    show_heading("Skipped", f"{number} without advice, and why; nothing is left out silently")
     if not skipped:
         st.success("Nothing was skipped.", icon=":material/check_circle:")
         return

@@ -19,6 +19,13 @@ COLUMNS = (
     tables.Column(name="advice", label="Advice", kind="number"),
     tables.Column(name="note", label="Note", width="large"),
 )
+ROUTE_COLUMNS = (
+    tables.Column(name="moves", label="Carried out in this order", width="large"),
+    tables.Column(name="after", label="USD/h after", kind="price"),
+    tables.Column(name="nodes", label="Nodes", kind="number"),
+    tables.Column(name="steps", label="Steps", kind="number"),
+    tables.Column(name="note", label="Note", width="large"),
+)
 
 
 def show_combined(cluster: Cluster, *, as_of: datetime) -> None:
@@ -66,6 +73,7 @@ def show_combined(cluster: Cluster, *, as_of: datetime) -> None:
         file_name=f"combined-plan-{cluster.name}",
         noun="stage",
     )
+    _show_routes(plan)
 
 
 def _show_cards(plan: CombinedPlan) -> None:
@@ -112,3 +120,28 @@ def _show_costs(plan: CombinedPlan) -> None:
         key="optimize-combined-costs",
         config=charts.PLOT_CONFIG,
     )
+
+
+def _show_routes(plan: CombinedPlan) -> None:
+    """What was tried, and where it would have led."""
+    show_heading("Orders that were tried", "The cheapest at whose end every pod has a place counts")
+    tables.show_table(
+        [
+            {
+                "moves": ", ".join(map(_move, one.moves)) or "Nothing",
+                "after": one.cost_per_hour_after,
+                "nodes": one.node_count,
+                "steps": one.step_count,
+                "note": "Chosen" if one.is_chosen else one.problem,
+            }
+            for one in plan.routes
+        ],
+        ROUTE_COLUMNS,
+        key="optimize_routes",
+        file_name="combined-plan-orders",
+        noun="order",
+    )
+
+
+def _move(name: str) -> str:
+    return "All nodes anew" if name == "rebalance" else wording.decision_type(name)
