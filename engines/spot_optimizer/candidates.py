@@ -85,10 +85,17 @@ class Suitability(NamedTuple):
     """What decides whether nodes of a type, in a zone, are of use to the cluster."""
 
     architecture: str
-    zones: frozenset[str] | None  # None: all
+    region: str
+    zones: frozenset[str] | None  # None: all availability zones of the region
     largest_pod: Capacity  # with the DaemonSets that run beside it
     allowed_families: tuple[str, ...] | None
     min_risk_score: float
+
+    def is_in_zone(self, zone: str) -> bool:
+        """Whether nodes in a zone are of use."""
+        if self.zones is None:
+            return not is_special_zone(zone, self.region)
+        return zone in self.zones
 
     def finding(self, one: InstanceType) -> Finding | None:
         """Why nodes of a type are of no use, however they are bought; None: they are."""
@@ -135,6 +142,12 @@ class Suitability(NamedTuple):
                     f" need {needs}{unit}"
                 )
         return None
+
+
+def is_special_zone(zone: str, region: str) -> bool:
+    """Whether it is a Local or Wavelength Zone of the region ("us-east-1-bos-1a"). List prices are
+    the region's, and not those of such zones."""
+    return zone.startswith(f"{region}-")
 
 
 def find_candidates(
@@ -219,8 +232,7 @@ class _Sieve:
             return
         if (finding := self._of_type(facts.instance_type)) is not None:
             yield finding
-        zones = self._suitability.zones
-        if zones is not None and facts.availability_zone not in zones:
+        if not self._suitability.is_in_zone(facts.availability_zone):
             yield Finding(
                 PoolReason.NOT_ALLOWED_ZONE,
                 "stands in a zone that the cluster does not use; name it in allowed_zones if there"

@@ -111,14 +111,13 @@ def _on_demand_offerings(situation: Situation) -> Iterable[Offering]:
     for name, zone in zip(nodes.instance_types, nodes.zones, strict=True):
         if name is not None and zone is not None:
             zones.setdefault(name, set()).add(zone)
-    allowed = situation.suitability.zones
     for name, price in situation.on_demand.items():
         known = situation.state.instance_types.get(name)
         if known is None or situation.suitability.finding(known) is not None:
             continue
         allocatable = Capacity(*estimate_allocatable(known))
         for zone in sorted(zones.get(name, ())):
-            if allowed is None or zone in allowed:
+            if situation.suitability.is_in_zone(zone):
                 yield Offering(
                     instance_type=name,
                     availability_zone=zone,

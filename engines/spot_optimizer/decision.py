@@ -14,7 +14,7 @@ from engines.safety.sequencing import NewNode, ordered_steps
 from engines.spot_optimizer.choices import Choices, choices_of, least_allocatable
 from engines.spot_optimizer.demand import capacity_of, with_headroom
 from engines.spot_optimizer.nodes import NodeReason
-from engines.spot_optimizer.placement import pods_without_place
+from engines.spot_optimizer.placement import Trial
 from engines.spot_optimizer.situation import Situation
 from engines.spot_optimizer.wanted import Wanted, find_wanted, held_offerings
 
@@ -46,15 +46,24 @@ class Objection(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Whether the moving pods were placed on the wanted capacity, and which found no place."""
+    """Whether the moving pods were placed on the wanted capacity, and which found no place; and
+    which of them kube-scheduler would leave ``pending`` if it places them."""
 
     was_tried: bool = True
     unplaced: tuple[int, ...] = ()
+    was_rehearsed: bool = True
+    pending: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, unplaced: tuple[int, ...] | None) -> "Placement":
-        """None: there were too many pods to try."""
-        return cls(was_tried=False) if unplaced is None else cls(unplaced=unplaced)
+    def of(cls, trial: Trial) -> "Placement":
+        """Place the pods of a plan; those for which there is a place are rehearsed."""
+        unplaced = trial.pods_without_place()
+        if unplaced is None:
+            return cls(was_tried=False, was_rehearsed=False)
+        if unplaced:
+            return cls(unplaced=unplaced, was_rehearsed=False)
+        pending = trial.pods_left_pending()
+        return cls(was_rehearsed=pending is not None, pending=pending or ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +93,7 @@ class Decision:
 
 def decide(situation: Situation) -> Decision:
     """Find the wanted capacity and, where it is worth it, the steps that lead there."""
-    decision = _with_a_place_for_all(situation)
+    decision = _rehearsed(_with_a_place_for_all(situation))
     if decision.objection is not None or not len(situation.state.cluster.nodes):
         return decision
     if unplaced := decision.placement.unplaced:
@@ -117,6 +126,22 @@ def _with_a_place_for_all(situation: Situation) -> Decision:
     return decision
 
 
+def _rehearsed(decision: Decision) -> Decision:
+    """The same with more room, or more nodes left alone, where pods would stay pending.
+
+    What leaves no fewer pods pending, or is not worth it, is passed over.
+    """
+    for change in (_with_more_room, _with_more_room, _without_their_nodes):
+        if not decision.placement.pending:
+            break
+        other = _proposed(change(decision.situation, decision.placement.pending))
+        if other.objection is not None or other.placement.unplaced:
+            continue
+        if len(other.placement.pending) < len(decision.placement.pending):
+            decision = other
+    return decision
+
+
 def _proposed(situation: Situation) -> Decision:
     """The wanted capacity of a situation, and whether it is worth it and holds all pods."""
     choices = choices_of(situation)
@@ -138,7 +163,7 @@ def _proposed(situation: Situation) -> Decision:
     objection = _objection(situation, wanted, removed, (present_bill, wanted_bill))
     placement = Placement()
     if objection is None and (removed or situation.roles.has_lost):
-        placement = Placement.of(pods_without_place(situation, wanted.launches, removed))
+        placement = Placement.of(Trial(situation, wanted.launches, removed))
     return Decision(
         situation=situation,
         choices=choices,

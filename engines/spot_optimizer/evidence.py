@@ -69,6 +69,8 @@ def evidence_of(
             "was_tried": decision.placement.was_tried and decision.objection is None,
             "counts_by_mixture": situation.counts_by_mixture,
             "pods_without_place": len(decision.placement.unplaced),
+            "was_rehearsed": decision.placement.was_rehearsed and decision.objection is None,
+            "pods_left_pending": len(decision.placement.pending),
         },
     }
 
@@ -148,6 +150,20 @@ def _about_choice(situation: Situation, decision: Decision) -> Iterator[Notice]:
         yield Notice(
             code="placement_not_tried",
             message="too many pods would move to place each of them; room was judged in total only",
+        )
+    elif not decision.placement.was_rehearsed and not decision.placement.unplaced:
+        yield Notice(
+            code="not_rehearsed",
+            message="too many pods would move to play the drains through as kube-scheduler places"
+            " them; some may stay pending though there is room in total",
+        )
+    if pending := decision.placement.pending:
+        pods = situation.state.cluster.pods.items
+        yield Notice(
+            code="pods_may_stay_pending",
+            message="there is a place for these pods, but kube-scheduler, which spreads, may use it"
+            " up for others; give the cluster more head-room (headroom_percent)",
+            subjects=tuple(pods[row].key for row in pending),
         )
     if loose := _kept_from_spot_by_word_alone(situation):
         yield Notice(

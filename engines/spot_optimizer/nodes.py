@@ -18,6 +18,7 @@ from engines.contracts.snapshot import NodeTable
 from engines.contracts.state import ClusterState
 from engines.cost import UNKNOWN_COST, node_cost_per_hour, region_of_node
 from engines.disruption import BudgetLedger, DisruptionReason, Disruptions, Mode
+from engines.spot_optimizer.candidates import is_special_zone
 from engines.spot_optimizer.demand import Flags, PodNeeds
 
 NOTICE_TAINTS = (
@@ -47,6 +48,7 @@ class NodeReason(StrEnum):
     CORDONED = "node_cordoned"
     TAINTED = "node_tainted"
     OTHER_REGION = "other_region"
+    SPECIAL_ZONE = "special_zone"
     OTHER_SYSTEM = "other_operating_system"
     OTHER_ARCHITECTURE = "other_architecture"
     PODS_NOT_READ = "pods_not_read"
@@ -71,6 +73,8 @@ _MESSAGES = {
     NodeReason.CORDONED: "somebody cordoned it; uncordon it if it may be used",
     NodeReason.TAINTED: "a taint keeps other pods off it, so it is made for some of them",
     NodeReason.OTHER_REGION: "it stands in another region than the one looked at",
+    NodeReason.SPECIAL_ZONE: "it stands in a Local or Wavelength Zone, chosen for the place, with"
+    " types and prices of its own",
     NodeReason.OTHER_SYSTEM: "it does not run Linux",
     NodeReason.OTHER_ARCHITECTURE: "its architecture is not the one that is bought; set the"
     " parameter architecture to look at these nodes",
@@ -250,6 +254,8 @@ class _Judge:
             yield _Finding(NodeReason.UNKNOWN_ZONE)
         if region is not None and region != self._around.region:
             yield _Finding(NodeReason.OTHER_REGION)
+        if is_special_zone(nodes.zones[row] or "", self._around.region):
+            yield _Finding(NodeReason.SPECIAL_ZONE)
         match nodes.capacity_types[row]:
             case None:
                 yield _Finding(NodeReason.UNKNOWN_CAPACITY_TYPE)

@@ -3,21 +3,22 @@
 The nodes to be launched are added to the snapshot as plain ones, the leaving nodes are taken away,
 and every pod that lost its node is placed again, the least free to choose and the largest first,
 each on the fullest node that can take it. So a pod that found a place proves that there is one;
-one that found none may still be lucky in another order.
+one that found none may still be lucky in another order. What kube-scheduler itself would do, which
+does not know those places, is rehearsed besides.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 from engines.allocation import Offering, Purchase
-from engines.contracts.kubernetes import Node
+from engines.contracts.kubernetes import CSINode, Node
 from engines.contracts.node_table import build_node_table
 from engines.contracts.pricing import CapacityType
 from engines.contracts.snapshot import ClusterSnapshot, Groups
-from engines.scheduling import Occupancy, build_context, feasible_nodes
+from engines.scheduling import Occupancy, Scorer, build_context, feasible_nodes
 from engines.spot_optimizer.demand import Flags, PodNeeds
 from engines.spot_optimizer.situation import Situation
 
@@ -37,32 +38,64 @@ _CAPACITY_TYPE_WORDS: Mapping[str, Mapping[CapacityType, str]] = {
 }
 
 
-def pods_without_place(
-    situation: Situation, launches: Iterable[Purchase], removed: Iterable[str]
-) -> tuple[int, ...] | None:
-    """The rows of moving pods that find no place; None: too many move to try."""
-    nodes, needs = situation.state.cluster.nodes, situation.needs
-    leaving = ~(situation.roles.replaceable | situation.roles.staying)
-    leaving[[nodes.index[name] for name in removed]] = True
-    moving = needs.moves & (needs.node >= 0)
-    moving[moving] = leaving[needs.node[moving]]
-    if int(moving.sum()) > MOST_PODS:
-        return None
-    new = [one.offering for one in launches for _ in range(one.count)]
-    occupancy = Occupancy(build_context(_with_new_nodes(situation, new)))
-    _charge_daemonsets(situation, occupancy, len(nodes))
-    for node in np.flatnonzero(leaving).tolist():
-        occupancy.take_away(node)
-    may_be_spot = [one in (CapacityType.SPOT, None) for one in nodes.capacity_types]
-    is_spot = np.array([*may_be_spot, *(one.is_spot for one in new)], np.bool_)
-    rows = sorted(np.flatnonzero(moving).tolist(), key=lambda row: _turn(needs, row))
-    return tuple(
-        sorted(
-            row
-            for row in rows
-            if not _finds_place(row, occupancy, is_spot & needs.is_on_demand_only[row])
+MOST_COMPARISONS = 8_000_000
+"""Moving pods x all pods beyond which nothing is rehearsed: the answer would take minutes."""
+
+
+class Trial:
+    """A plan as it would go: its launches are there, and its pods look for a new place."""
+
+    def __init__(
+        self, situation: Situation, launches: Iterable[Purchase], removed: Iterable[str]
+    ) -> None:
+        nodes, needs = situation.state.cluster.nodes, situation.needs
+        self._needs = needs
+        self._leaving = ~(situation.roles.replaceable | situation.roles.staying)
+        self._leaving[[nodes.index[name] for name in removed]] = True
+        moving = needs.moves & (needs.node >= 0)
+        moving[moving] = self._leaving[needs.node[moving]]
+        self._moving: list[int] = np.flatnonzero(moving).tolist()
+        new = [one.offering for one in launches for _ in range(one.count)]
+        may_be_spot = [one in (CapacityType.SPOT, None) for one in nodes.capacity_types]
+        self._is_spot = np.array([*may_be_spot, *(one.is_spot for one in new)], np.bool_)
+        if len(self._moving) <= MOST_PODS:
+            self._occupancy = Occupancy(build_context(_with_new_nodes(situation, new)))
+            _charge_daemonsets(situation, self._occupancy, len(nodes))
+            for node in np.flatnonzero(self._leaving).tolist():
+                self._occupancy.take_away(node)
+
+    def pods_without_place(self) -> tuple[int, ...] | None:
+        """The rows of moving pods for which no place is found; None: too many move to try."""
+        if len(self._moving) > MOST_PODS:
+            return None
+        occupancy, needs = self._occupancy.copy(), self._needs
+        rows = sorted(self._moving, key=lambda row: _turn(needs, row))
+        return tuple(
+            sorted(
+                row
+                for row in rows
+                if not _finds_place(row, occupancy, self._is_spot & needs.is_on_demand_only[row])
+            )
         )
-    )
+
+    def pods_left_pending(self) -> tuple[int, ...] | None:
+        """The rows of moving pods that kube-scheduler would leave pending; None: not rehearsed.
+
+        It does not know our targets, and spreads. Pods come to it by priority, and we assume by
+        name.
+        """
+        pods = self._occupancy.context.snapshot.pods.items
+        if len(self._moving) * len(pods) > MOST_COMPARISONS:
+            return None
+        occupancy, scorer = self._occupancy.copy(), Scorer(self._occupancy.context)
+        pending = []
+        for row in sorted(self._moving, key=lambda row: (-pods[row].spec.priority, row)):
+            node = scorer.choose(row, occupancy)
+            if node is None:
+                pending.append(row)
+            else:
+                occupancy.place(row, node)
+        return tuple(sorted(pending))
 
 
 def _turn(needs: PodNeeds, row: int) -> tuple[bool, bool, int, int, int]:
@@ -104,7 +137,25 @@ def _with_new_nodes(situation: Situation, new: Sequence[Offering]) -> ClusterSna
     instances = {one.instance_id: one for one in situation.state.instances or ()}
     nodes, _, _ = build_node_table((*cluster.nodes.items, *added), instances, frozenset())
     pods = replace(cluster.pods, by_node=Groups.of(cluster.pods.node, len(nodes)))
-    return replace(cluster, nodes=nodes, pods=pods)
+    csi_nodes = (*cluster.csi_nodes, *_csi_nodes(cluster, added))
+    return replace(cluster, nodes=nodes, pods=pods, csi_nodes=csi_nodes)
+
+
+def _csi_nodes(cluster: ClusterSnapshot, added: Iterable[Node]) -> Iterator[CSINode]:
+    """What drivers will say of new nodes is not known before they are there: they are taken to
+    attach no more volumes than any node that says how many it can."""
+    least: dict[str, int] = {}
+    for driver in (one for known in cluster.csi_nodes for one in known.spec.drivers):
+        if driver.allocatable is not None and driver.allocatable.count is not None:
+            count = driver.allocatable.count
+            least[driver.name] = min(count, least.get(driver.name, count))
+    drivers = [
+        {"name": name, "nodeID": "", "allocatable": {"count": count}}
+        for name, count in sorted(least.items())
+    ]
+    for node in added:
+        content = {"metadata": {"name": node.metadata.name}, "spec": {"drivers": drivers}}
+        yield msgspec.convert(content, CSINode)
 
 
 def _node(

@@ -21,7 +21,12 @@ from engines.cost import ListPrice, list_prices, region_of_node
 from engines.node_capacity import estimate_allocatable
 from engines.pools import PoolFacts, PoolKey, assess_pools
 from engines.risk import operating_system_of
-from engines.spot_optimizer.candidates import Market, Suitability, find_candidates
+from engines.spot_optimizer.candidates import (
+    Market,
+    Suitability,
+    find_candidates,
+    is_special_zone,
+)
 from engines.spot_optimizer.demand import (
     Amounts,
     Flags,
@@ -118,6 +123,7 @@ def read_situation(request: DecisionRequest, asked: Asked) -> Situation:
     required = _required(state, parameters, needs, roles, architecture)
     suitability = Suitability(
         architecture=architecture,
+        region=region,
         zones=_zones(state.cluster.nodes, region, pools, asked),
         largest_pod=required.largest_pod,
         allowed_families=parameters.allowed_families,
@@ -234,14 +240,16 @@ def _zones(
     """The zones to launch in; None: all.
 
     A cluster has subnets where its nodes are; elsewhere nobody knows. Only where its zones are
-    fewer than the limit asks for do all others come into question.
+    fewer than the limit asks for do all others come into question. Local Zones must be named.
     """
     if asked.parameters.allowed_zones is not None:
         return frozenset(asked.parameters.allowed_zones)
     used = frozenset(
         zone
         for row, zone in enumerate(nodes.zones)
-        if zone is not None and region_of_node(nodes, row) == region
+        if zone is not None
+        and region_of_node(nodes, row) == region
+        and not is_special_zone(zone, region)
     )
     if len(used) < asked.limits.min_availability_zones:
         return None

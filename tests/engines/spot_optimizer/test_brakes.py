@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.builders import NOW
@@ -190,6 +191,32 @@ def test_zones_that_the_cluster_does_not_use_are_left_out():
 
     found = reasons(response, "Pool")
     assert {found[f"{name}/us-east-1d"] for name in TYPES} == {"not_allowed_zone"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_used"),
+    [({}, False), ({"allowed_zones": [*ZONES, "us-east-1-bos-1a"]}, True)],
+)
+@pytest.mark.parametrize("used", [2, 3])
+def test_local_zones_are_for_those_who_name_them(parameters, is_used, used):
+    """However few zones the cluster uses, and though Boston is the cheapest."""
+    market = Market(
+        zones=(*ZONES, "us-east-1-bos-1a"),
+        spot={(name, "us-east-1-bos-1a"): "0.03" for name in TYPES},
+    )
+    some = [node(f"node-{i}", zone=ZONES[i % used]) for i in range(9)]
+    local = node(
+        "local", zone="us-east-1-bos-1a", labels={"topology.kubernetes.io/region": "us-east-1"}
+    )
+
+    prices = [msgspec.structs.replace(one, region="us-east-1") for one in market.fields()["prices"]]
+    state = a_cluster_state(*some, local, *pods_on(*some), market=market, prices=tuple(prices))
+
+    response = decide(state, **parameters)
+
+    bought = {one["availability_zone"] for one in allocation_of(response).recommended["launch"]}
+    assert ("us-east-1-bos-1a" in bought) is is_used
+    assert is_used or set(reasons(response, "Pool").values()) >= {"not_allowed_zone"}
 
 
 def test_a_cluster_in_too_few_zones_may_grow_into_others():

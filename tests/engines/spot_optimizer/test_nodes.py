@@ -2,6 +2,7 @@
 
 import pytest
 
+from engines.contracts.plan import LaunchInstance, TerminateInstance
 from engines.contracts.pricing import InterruptionBucket
 from engines.contracts.verdict import SafetyLimits
 from engines.pools import pool_scores
@@ -21,6 +22,7 @@ from tests.engines.spot_optimizer.market import (
 
 TEN = nodes(10)
 BUSY = (*TEN, *pods_on(*TEN))
+IN_US_EAST_1 = {"topology.kubernetes.io/region": "us-east-1"}
 
 
 def odd_one(**more):
@@ -47,6 +49,8 @@ def reason_for(one, *more, **requirements):
             "under_notice",
         ),
         (odd_one(spec={"providerID": ""}), "no_instance_id"),
+        (node("odd", zone="us-east-1-bos-1a", labels=IN_US_EAST_1), "special_zone"),
+        (node("odd", zone="us-east-1-wl1-bos-wlz-1", labels=IN_US_EAST_1), "special_zone"),
         (odd_one(labels={"karpenter.sh/nodepool": "default"}), "managed_by_another_controller"),
         (
             odd_one(labels={"eks.amazonaws.com/compute-type": "auto"}),
@@ -217,6 +221,53 @@ def test_the_plan_does_not_shrink_the_cluster_around_a_pool_that_stays(why):
     verdict = judge_plan(state, response.execution_plan, SafetyLimits(), pool_scores(state, NOW))
     assert response.execution_plan
     assert verdict.is_safe, verdict.message
+
+
+def _with_a_volume(name, on):
+    """A pod of 0.1 vCPU with an EBS volume of its own that any zone reaches."""
+    pod = a_pod(
+        name,
+        on=on,
+        cpu=0.1,
+        gib=0.5,
+        spec={"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]},
+    )
+    volume = {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": f"vol-{name}"}}
+    claim = {
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"volumeName": name},
+        "status": {"phase": "Bound"},
+    }
+    return (
+        pod,
+        an_object("PersistentVolume", {"metadata": {"name": name}, "spec": volume}),
+        an_object("PersistentVolumeClaim", claim),
+    )
+
+
+def _volume_limit(on, count):
+    driver = {"name": "ebs.csi.aws.com", "nodeID": on, "allocatable": {"count": count}}
+    return an_object("CSINode", {"metadata": {"name": on}, "spec": {"drivers": [driver]}})
+
+
+@pytest.mark.parametrize(("limit", "least_nodes"), [(4, 10), (None, 1)])
+def test_new_nodes_attach_no_more_volumes_than_the_present_ones(limit, least_nodes):
+    """Ten nodes with four volumes each; their pods would fit on a few by vCPU and memory. A new
+    node's own limit is not known before it is there."""
+    volumes = [
+        one
+        for at, host in enumerate(TEN)
+        for i in range(4)
+        for one in _with_a_volume(f"data-{at}-{i}", host.metadata.name)
+    ]
+    limits = [] if limit is None else [_volume_limit(one.metadata.name, limit) for one in TEN]
+
+    response = decide(a_cluster_state(*TEN, *volumes, *limits))
+
+    launched = sum(isinstance(step, LaunchInstance) for step in response.execution_plan)
+    gone = sum(isinstance(step, TerminateInstance) for step in response.execution_plan)
+    assert len(TEN) - gone + launched >= least_nodes
+    assert (gone - launched > 2) is (limit is None)
 
 
 def test_pods_with_a_volume_keep_room_in_its_zone():
