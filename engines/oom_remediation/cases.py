@@ -16,7 +16,7 @@ from engines.oom_remediation.growth import Growth, growth_of, with_peak
 from engines.oom_remediation.kills import Kill, Kills, PodContainer
 from engines.oom_remediation.parameters import OomParameters
 from engines.oom_remediation.reasons import KillReason
-from engines.oom_remediation.remedies import MOST_RESTARTS, NoRemedy, Remedy, remedy_for
+from engines.oom_remediation.remedies import MOST_RESTARTS, Ceilings, NoRemedy, Remedy, remedy_for
 from engines.resource_policy.acceptance import Acceptance, Objection, ResourceChange
 from engines.resource_policy.attribution import PodOwners
 from engines.resource_policy.injection import (
@@ -25,7 +25,7 @@ from engines.resource_policy.injection import (
     running_pods,
     settings_of_injected,
 )
-from engines.resource_policy.limit_ranges import Bounds
+from engines.resource_policy.limit_ranges import NO_BOUNDS
 from engines.resource_policy.settings import (
     Resource,
     Setting,
@@ -191,14 +191,17 @@ class _Judge:
         containers = {one.name: one for one in containers_of(template_of(workload).spec)}
         written = {name: setting_of(one) for name, one in containers.items()}
         before = {name: in_force(one, limits.defaults) for name, one in written.items()}
+        ceilings = Ceilings(
+            limits.container.get(Resource.MEMORY, NO_BOUNDS),
+            self._acceptance.most_memory(template_of(workload).spec),
+        )
         skipped: list[Skipped] = []
         cases: list[Case] = []
         for name in sorted(self._by_row[row]):
             if name not in containers:
                 skipped.append(_skipped(workload, name, _INJECTED))
                 continue
-            bounds = limits.container.get(Resource.MEMORY, Bounds())
-            case = self._case(row, containers[name], written[name], before[name], bounds)
+            case = self._case(row, containers[name], written[name], before[name], ceilings)
             if isinstance(case.remedy, NoRemedy) and not case.needs_a_person:
                 skipped.append(_skipped(workload, name, _Skip(*case.remedy)))
             else:
@@ -218,7 +221,7 @@ class _Judge:
         return case_of_all, skipped
 
     def _case(
-        self, row: int, container: Container, written: Setting, before: Setting, bounds: Bounds
+        self, row: int, container: Container, written: Setting, before: Setting, ceilings: Ceilings
     ) -> Case:
         keys = self._by_row[row][container.name]
         kills = sorted(
@@ -242,7 +245,7 @@ class _Judge:
                 [one.kill for one in kills],
                 before.memory,
                 self._parameters.memory_factor,
-                bounds,
+                ceilings,
                 growth,
             ),
         )
@@ -353,5 +356,6 @@ def _without_time(kills: Kills) -> Iterator[Skipped]:
                 kind="Pod", namespace=key.namespace, name=key.pod, container=key.container
             ),
             reason=KillReason.KILL_WITHOUT_TIME,
-            message="its status tells of an OOM kill and not when; look at the pod",
+            message="its status tells of an OOM kill and not when, or of a moment to come; look at"
+            " the pod and at its node's clock",
         )

@@ -6,6 +6,7 @@ event within a minute of another kill of the container is that kill. Of a node's
 count as the node's own lack of memory that do not tell of a container's, which has a limit.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -57,9 +58,9 @@ class Kills(NamedTuple):
     ``repeats``: how often an event says that the container was killed, where that is more than
     the kills that are known one by one. ``restarts``: how often a container that was killed
     restarted since its pod was made, where that was within the window. ``without_time``: containers
-    whose status does not tell when. ``older`` are kills before the window, ``not_oom`` counts the
-    containers that ended with exit code 137 for another reason. ``unseen``: nodes on which a
-    process was killed at a container's limit, and no container tells of it.
+    whose status does not tell when, or a moment to come. ``older`` are kills before the window,
+    ``not_oom`` counts the containers that ended with exit code 137 for another reason. ``unseen``:
+    nodes on which a process was killed at a container's limit, and no container tells of it.
     """
 
     by_container: Mapping[PodContainer, tuple[Kill, ...]]
@@ -158,7 +159,9 @@ class _Book:
         found: dict[PodContainer, tuple[Kill, ...]] = {}
         older: dict[PodContainer, tuple[Kill, ...]] = {}
         for key, kills in sorted(self._kills.items()):
-            ordered = tuple(kills[at] for at in sorted(kills) if at <= self._until)
+            ordered = tuple(one for one in _each_once(kills.values()) if one.at <= self._until)
+            if not ordered:
+                self._without_time.add(key)
             before = sum(one.at < self._since for one in ordered)
             if before:
                 older[key] = ordered[:before]
@@ -169,7 +172,7 @@ class _Book:
             by_container=found,
             repeats=self._repeats,
             restarts=self._restarts,
-            without_time=tuple(sorted(self._without_time - set(self._kills))),
+            without_time=tuple(sorted(self._without_time - set(found) - set(older))),
             nodes_out_of_memory=tuple(sorted(out_of_memory | under_pressure)),
             unseen=tuple(sorted(unseen)),
             older=older,
@@ -210,6 +213,18 @@ class _Book:
     @staticmethod
     def _near(kills: Iterable[int], at: int) -> bool:
         return any(abs(one - at) <= SAME_KILL_SECONDS for one in kills)
+
+
+def _each_once(kills: Iterable[Kill]) -> Iterator[Kill]:
+    """In the order of time, without those of unknown limit just beside one whose limit is known:
+    an event that was noted before the status told of the kill."""
+    ordered = sorted(kills)
+    known = [one.at for one in ordered if one.is_limit_known]
+    for one in ordered:
+        place = bisect_left(known, one.at - SAME_KILL_SECONDS)
+        is_near = place < len(known) and known[place] <= one.at + SAME_KILL_SECONDS
+        if one.is_limit_known or not is_near:
+            yield one
 
 
 def _with_limit(at: int, limit: tuple[int | None, bool]) -> Kill:

@@ -22,6 +22,7 @@ class Cap(StrEnum):
 
     TWICE_THE_CURRENT = "twice_the_current"
     LIMIT_RANGE = "limit_range"
+    LARGEST_NODE = "largest_node"
 
 
 class Remedy(NamedTuple):
@@ -40,8 +41,15 @@ class NoRemedy(NamedTuple):
     message: str
 
 
+class Ceilings(NamedTuple):
+    """What a limit must not be above: LimitRanges, and the largest node (None: not known)."""
+
+    bounds: Bounds = NO_BOUNDS
+    node_bytes: int | None = None
+
+
 def remedy_for(
-    kills: Sequence[Kill], in_force: Pair, factor: float, bounds: Bounds, growth: Growth
+    kills: Sequence[Kill], in_force: Pair, factor: float, ceilings: Ceilings, growth: Growth
 ) -> Remedy | NoRemedy:
     """The size that answers some kills, which count once however many they are.
 
@@ -60,21 +68,31 @@ def remedy_for(
             f"it was killed at a limit of {base} bytes and its template has {in_force.limit} by"
             " now; wait and see",
         )
-    limit, cap = _capped(wanted, in_force.limit, bounds)
+    limit, cap = _capped(wanted, in_force.limit, ceilings)
     if limit <= in_force.limit:
-        return NoRemedy(
-            KillReason.LIMIT_RANGE_FORBIDS,
-            f"a LimitRange allows {bounds.most} bytes at most, which it has already; change the"
-            " LimitRange first",
-        )
+        return _at_its_ceiling(limit, cap)
     pair = _in_proportion(in_force, limit)
-    if not bounds.allows(pair):
+    if not ceilings.bounds.allows(pair):
         return NoRemedy(
             KillReason.LIMIT_RANGE_FORBIDS,
             f"a LimitRange does not allow {pair.request} bytes with a limit of {limit}; change the"
             " LimitRange first",
         )
     return Remedy(pair, base, bool(known), cap)
+
+
+def _at_its_ceiling(limit: int, cap: Cap | None) -> NoRemedy:
+    if cap is Cap.LARGEST_NODE:
+        return NoRemedy(
+            KillReason.FITS_NO_NODE,
+            f"its limit is as large as the largest node that it may run on ({limit} bytes beside"
+            " the DaemonSets); add larger nodes first",
+        )
+    return NoRemedy(
+        KillReason.LIMIT_RANGE_FORBIDS,
+        f"a LimitRange allows {limit} bytes at most, which it has already; change the LimitRange"
+        " first",
+    )
 
 
 def _raised_request(
@@ -94,15 +112,19 @@ def _raised_request(
             + (f", {growth.peak_bytes} bytes at its peak" if growth.peak_bytes else ""),
         )
     wanted = max(ceil(round(in_force.request * factor, 6)), growth.peak_bytes or 0)
-    request, cap = _capped(rounded_up(wanted, MIB), in_force.request, NO_BOUNDS)
+    request, cap = _capped(rounded_up(wanted, MIB), in_force.request, Ceilings())
     return Remedy(Pair(request), in_force.request, True, cap)
 
 
-def _capped(wanted: int, current: int, bounds: Bounds) -> tuple[int, Cap | None]:
-    twice = current * MOST_TIMES_THE_CURRENT
-    if bounds.most is not None and bounds.most < min(wanted, twice):
-        return bounds.most, Cap.LIMIT_RANGE
-    return (twice, Cap.TWICE_THE_CURRENT) if wanted > twice else (wanted, None)
+def _capped(wanted: int, current: int, ceilings: Ceilings) -> tuple[int, Cap | None]:
+    """The wish, or the lowest ceiling below it, with its name."""
+    caps = (
+        (current * MOST_TIMES_THE_CURRENT, Cap.TWICE_THE_CURRENT),
+        (ceilings.bounds.most, Cap.LIMIT_RANGE),
+        (ceilings.node_bytes, Cap.LARGEST_NODE),
+    )
+    below = [(most, cap) for most, cap in caps if most is not None and most < wanted]
+    return min(below, key=lambda one: one[0], default=(wanted, None))
 
 
 def _in_proportion(in_force: Pair, limit: int) -> Pair:

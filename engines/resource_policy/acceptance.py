@@ -61,6 +61,10 @@ class Acceptance:
         self._quotas = QuotaLedger(snapshot.resource_quotas)
         self._fit = NodeFit(snapshot)
 
+    def most_memory(self, spec: PodSpec) -> int | None:
+        """The most that a container of such a pod can ever use on a node; None: no nodes known."""
+        return self._fit.most_memory(spec) if self._has_nodes else None
+
     def accept(self, change: ResourceChange) -> Objection | None:
         """Spend the change's quota, or say why the cluster would not take it.
 

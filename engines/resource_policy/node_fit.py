@@ -29,6 +29,11 @@ class NodeFit:
         fits = (cpu >= requests.cpu_millicores) & (memory >= requests.memory_bytes)
         return bool(np.any(nodes & fits))
 
+    def most_memory(self, spec: PodSpec) -> int:
+        """The memory that the largest node which the pod may run on has beside the DaemonSets."""
+        nodes = self._may_run(spec) & self._snapshot.nodes.schedulable
+        return int(self._free_of_daemons[1][nodes].max(initial=0))
+
     def nodes_without_room(self, spec: PodSpec, more_cpu: int, more_memory: int) -> tuple[str, ...]:
         """Of the nodes that a DaemonSet's pods run on, those without room for so much more."""
         cpu, memory = self._free_now

@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.contracts.kubernetes import PodSpec
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.contracts.usage_summary import ResourceSummary, UsageSummary
 from engines.resource_policy.attribution import PodOwners
@@ -69,21 +70,30 @@ def node_use(snapshot: ClusterSnapshot, summary: UsageSummary, owners: PodOwners
 def _averages(
     snapshot: ClusterSnapshot, summary: UsageSummary, owners: PodOwners
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average millicores and bytes of each pod; NaN where one of its containers is not known."""
-    containers: dict[int, list[int]] = defaultdict(list)
+    """Average millicores and bytes of each pod; NaN where one of its containers is not known.
+
+    Containers that the pod no longer has do not count: a StatefulSet's pods keep their names.
+    """
+    containers: dict[int, dict[str, int]] = defaultdict(dict)
     for position, key in enumerate(summary.containers):
         row = owners.pod_row(key.namespace, key.pod)
         if row is not None:
-            containers[row].append(position)
+            containers[row][key.container] = position
     is_enough = _enough(summary.cpu) & _enough(summary.memory)
     cpu, memory = (np.full(len(snapshot.pods), np.nan) for _ in range(2))
-    for row, positions in containers.items():
-        if is_enough[positions].all() and len(positions) >= len(
-            snapshot.pods.items[row].spec.containers
-        ):
+    for row, measured in containers.items():
+        running = _running_containers(snapshot.pods.items[row].spec)
+        positions = [measured[name] for name in running if name in measured]
+        if len(positions) == len(running) and is_enough[positions].all():
             cpu[row] = 1000 * summary.cpu.average[positions].sum()
             memory[row] = summary.memory.average[positions].sum()
     return cpu, memory
+
+
+def _running_containers(spec: PodSpec) -> list[str]:
+    """The names of containers and sidecars."""
+    sidecars = [one.name for one in spec.init_containers if one.is_sidecar]
+    return [*(one.name for one in spec.containers), *sidecars]
 
 
 def _enough(resource: ResourceSummary) -> NDArray[np.bool_]:

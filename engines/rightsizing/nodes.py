@@ -212,9 +212,8 @@ class _Judge:
         if load.basis is Basis.REQUESTS:
             return False
         baseline = baseline_millicores(present)
-        return load.share > self._parameters.node_up_above or (
-            baseline is not None and load.cpu_millicores > baseline
-        )
+        is_out_of_credits = 0 < (baseline or 0) < load.cpu_millicores
+        return load.share > self._parameters.node_up_above or is_out_of_credits
 
     def _target(
         self, row: int, present: InstanceType, load: _Load, is_up: bool

@@ -121,14 +121,15 @@ def class_of(instance_type: InstanceType) -> FamilyClass:
 
 
 def baseline_millicores(instance_type: InstanceType) -> int | None:
-    """The CPU that a burstable type gives for good; None: it is not burstable, or not known."""
+    """The CPU that a burstable type gives for good, 0 where that is not known; None: it is not
+    burstable."""
     if class_of(instance_type) is not FamilyClass.BURSTABLE:
         return None
     size = instance_type.instance_type.partition(".")[2]
-    share = _BASELINES.get(size)
+    share = _BASELINES.get(size, 0.0)
     if instance_type.family == "t2":
         share = _T2_BASELINES.get(size, share)
-    return None if share is None else round(share * instance_type.vcpu * 1000)
+    return round(share * instance_type.vcpu * 1000)
 
 
 def _may_follow(present: InstanceType, other: InstanceType) -> bool:

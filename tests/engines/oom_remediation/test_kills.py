@@ -249,6 +249,36 @@ def test_a_node_says_itself_that_it_lacks_memory(status, expected):
     assert warnings.get("node_out_of_memory") == expected
 
 
+def test_an_event_that_the_ledger_noted_first_is_the_kill_of_the_status():
+    """A reading saw the event, the next one the status; the ledger has both by now."""
+    history = [recorded(1 - seconds / 3600, limit) for seconds, limit in ((40, None), (0, 512))]
+
+    response = remedy(*UNHARMED, oom_history=history)
+
+    assert len(kills(response)) == 1
+    assert response.recommendations[0].evidence["times_killed"] == 1
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(60, 1), (61, 2), (-60, 1), (-61, 2)])
+def test_a_kill_of_unknown_limit_within_a_minute_of_a_known_one_is_that(seconds, count):
+    history = [recorded(1), recorded(1 - seconds / 3600, None)]
+
+    assert len(kills(remedy(*UNHARMED, oom_history=history))) == count
+
+
+def test_two_kills_of_unknown_limit_within_a_minute_are_two():
+    history = [recorded(1, None), recorded(1 - 30 / 3600, None)]
+
+    assert len(kills(remedy(*UNHARMED, oom_history=history))) == 2
+
+
+def test_a_kill_of_the_far_future_is_named():
+    """Its node's clock is wrong, so nobody knows when it was."""
+    response = remedy(*web(statuses=[a_status(last=ended(-0.5))]))
+
+    assert reasons(response) == {f"{POD_NAMES[0]}/main": "kill_without_time"}
+
+
 def test_a_kill_without_a_time_is_named():
     response = remedy(*web(statuses=[a_status(last=ended(None))]))
 

@@ -476,11 +476,50 @@ def test_an_autoscaler_that_measures_by_memory_is_warned_of(autoscaler, containe
     assert ("hpa_on_memory" in {one.code for one in response.warnings}) is is_warned
 
 
-def test_a_request_that_no_node_holds_is_not_advised():
-    """The node has 16 GiB, the pods would ask for 18."""
-    container = a_container(cpu="100m", memory="12Gi", memory_limit="12Gi")
+def test_pods_that_no_node_holds_are_not_advised():
+    """The node has 16 GiB; the pods would ask for 12 and 6 of them."""
+    container = a_container(cpu="100m", memory="8Gi", memory_limit="8Gi")
+    other = a_container("other", cpu="100m", memory="6Gi")
 
-    assert reasons(remedy(*web(container))) == {"web/main": "fits_no_node"}
+    assert reasons(remedy(*web(container, other))) == {"web/main": "fits_no_node"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "daemon_gib", "expected"),
+    [
+        ("10Gi", 0, (1536, 15 * 1024, None)),
+        ("12Gi", 0, (1366, 16 * 1024, "largest_node")),  # 1,024 x 16 / 12 = 1,365.3
+        ("12Gi", 2, (1195, 14 * 1024, "largest_node")),  # 1,024 x 14 / 12 = 1,194.7
+    ],
+)
+def test_a_limit_never_exceeds_the_largest_node(limit, daemon_gib, expected):
+    """Of 16 GiB, less what DaemonSets ask for: beyond that the node itself runs out of memory."""
+    container = a_container(memory_limit=limit)
+    daemons = [a_workload("agent", kind="DaemonSet", cpu=0.1, gib=daemon_gib)] * bool(daemon_gib)
+
+    response = remedy(*web(container), *daemons)
+
+    cap = only(response).evidence["capped_by"]
+    assert (*memory_of(response), cap) == expected
+
+
+def test_a_limit_as_large_as_the_largest_node_stays():
+    container = a_container(memory_limit="16Gi")
+
+    response = remedy(*web(container))
+
+    assert reasons(response) == {"web/main": "fits_no_node"}
+    assert "larger nodes" in response.skipped[0].message
+
+
+def test_the_lowest_of_several_ceilings_counts():
+    """Wanted are 18 GiB; the node has 16, the LimitRange allows 14."""
+    container = a_container(memory_limit="12Gi")
+
+    response = remedy(*web(container), limit_ranges=[a_limit_range("14Gi")])
+
+    assert only(response).evidence["capped_by"] == "limit_range"
+    assert memory_of(response)[1] == 14 * 1024
 
 
 # consent

@@ -205,6 +205,33 @@ def test_a_pod_that_was_not_measured_counts_with_its_requests():
     assert only(response).evidence["basis"] == "requests"
 
 
+def test_a_container_that_a_pod_no_longer_has_does_not_count():
+    """A StatefulSet's pods keep their names: db-0 had a container "old" that used 3 CPU."""
+    pod = a_pod("db-0", on="node-a", owner=("StatefulSet", "db"))
+    usage = (*readings("db-0", cpu=0.4), *readings("db-0", cpu=3, container="old"))
+
+    evidence = only(nodes_sized(a_node(), pod, usage=usage)).evidence
+
+    assert (evidence["basis"], evidence["load"]["cpu_millicores"]) == ("usage", 400)
+
+
+@pytest.mark.parametrize(
+    ("measured", "basis"), [(("main", "proxy"), "usage"), (("main", "old"), "requests")]
+)
+def test_a_pod_is_measured_when_its_sidecar_is(measured, basis):
+    spec = {
+        "initContainers": [
+            {"name": "migrate"},
+            {"name": "proxy", "restartPolicy": "Always"},
+        ]
+    }
+    usage = [row for name in measured for row in readings("web-1", container=name)]
+
+    response = nodes_sized(a_node(), a_pod(on="node-a", spec=spec), usage=usage)
+
+    assert only(response).evidence["basis"] == basis
+
+
 def test_a_little_that_was_not_measured_does_not_spoil_the_use():
     pods = (a_pod("web-1", on="node-a"), a_pod("new", on="node-a", cpu=0.2, gib=0.2))
 
@@ -305,6 +332,42 @@ def test_a_burstable_type_must_earn_what_is_used(cpu, expected):
     )
 
     assert target(response) == expected
+
+
+def test_a_burstable_size_whose_credits_nobody_knows_is_no_target():
+    types = (
+        a_type("t9.xlarge", vcpu=4, gib=16, generation=9, is_burstable=True),
+        a_type("t9.wide", generation=9, is_burstable=True),
+        a_type("m9.large", generation=9),
+    )
+    prices = {"t9.xlarge": "0.16", "t9.wide": "0.05", "m9.large": "0.10"}
+
+    response = nodes_sized(
+        a_node(instance_type="t9.xlarge"),
+        a_pod(on="node-a"),
+        usage=readings("web-1"),
+        types=types,
+        prices=prices,
+    )
+
+    assert target(response) == "m9.large"
+
+
+def test_a_burstable_node_whose_credits_nobody_knows_is_judged_by_its_share():
+    types = (
+        a_type("t9.wide", vcpu=4, gib=16, generation=9, is_burstable=True),
+        a_type("m9.large", generation=9),
+    )
+
+    response = nodes_sized(
+        a_node(instance_type="t9.wide"),
+        a_pod(on="node-a"),
+        usage=readings("web-1", cpu=1.0),
+        types=types,
+        prices={"t9.wide": "0.16", "m9.large": "0.10"},
+    )
+
+    assert target(response) == "m9.large"
 
 
 def test_a_burstable_node_above_its_credits_is_too_small():
