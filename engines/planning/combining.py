@@ -45,6 +45,10 @@ OTHER_BILLS = (
 in full."""
 
 
+CLEARLY_SMALLER = 0.95
+"""What is left of the requests when rightsizing has made them clearly smaller."""
+
+
 def combine(
     request: DecisionRequest,
     engines: Mapping[DecisionType, Decide],
@@ -79,13 +83,23 @@ def _try_routes(asking: Asking, beginning: Beginning) -> Trial:
     moves = {move for move in (PACK, SPOT) if move.decision_type in asking.engines}
     if len(moves) == 2 and "mode" not in asking.requirements.get(DecisionType.BIN_PACK, {}):
         moves.add(REPLAN)
-    nodes = len(beginning.state.cluster.nodes)
     forecast = Forecast(asking, beginning.state, beginning.rightsizing)
-    arrivals = {
-        route: forecast.arrive(route)
-        for route in routes_to_try(moves, nodes, is_resized=beginning.is_resized)
-    }
+    routes = routes_to_try(
+        moves,
+        len(beginning.state.cluster.nodes),
+        is_resized=beginning.is_resized,
+        is_smaller=beginning.is_resized and _is_smaller(beginning, forecast),
+    )
+    arrivals = {route: forecast.arrive(route) for route in routes}
     return Trial(beginning, forecast, arrivals, _choose(beginning, forecast, arrivals))
+
+
+def _is_smaller(beginning: Beginning, forecast: Forecast) -> bool:
+    """Whether new sizes take a twentieth off what pods ask for, CPU and memory weighed alike."""
+    before, after = beginning.state.cluster.pods, forecast.state_after((RIGHTSIZE,)).cluster.pods
+    cpu = after.request_cpu_millicores.sum() / max(1, before.request_cpu_millicores.sum())
+    memory = after.request_memory_bytes.sum() / max(1, before.request_memory_bytes.sum())
+    return bool((cpu + memory) / 2 <= CLEARLY_SMALLER)
 
 
 def _choose(beginning: Beginning, forecast: Forecast, arrivals: dict[Route, Arrival]) -> Route:

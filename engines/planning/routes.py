@@ -5,13 +5,14 @@ clusters, where every answer takes seconds, fewer orders are tried; the limits c
 same question always tries the same ones.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from typing import NamedTuple
 
 from engines.contracts.results import DecisionType
 
 MOST_NODES_TO_REPLAN = 1_500
-"""Nodes up to which the bin packer is also asked to plan all of them anew."""
+"""Nodes up to which the bin packer is also asked to plan all of them anew; but only once, with the
+new sizes if they are clearly smaller: mixed sizes are harder to pack, and take it longer."""
 
 MOST_NODES_FOR_ALL_ORDERS = 300
 """Nodes up to which orders that seldom pay are tried, too."""
@@ -52,19 +53,21 @@ def engines_of(route: Route) -> frozenset[DecisionType]:
     return frozenset().union(*(move.engines for move in route))
 
 
-def routes_to_try(asked: Set[Move], node_count: int, *, is_resized: bool) -> Iterator[Route]:
-    """The routes to try, from the moves that may be made; the first one makes the fewest.
+def routes_to_try(
+    asked: Set[Move], node_count: int, *, is_resized: bool, is_smaller: bool
+) -> tuple[Route, ...]:
+    """The routes to try, from the moves that may be made; one of them is to make none.
 
-    ``is_resized``: rightsizing changes requests, so it makes a difference whether it comes first.
+    ``is_resized``: rightsizing changes requests, so it makes a difference whether it comes first;
+    ``is_smaller``: it clearly makes them smaller.
     """
-    is_small = node_count <= MOST_NODES_FOR_ALL_ORDERS
-    orders: list[Route] = [(), (PACK,), (SPOT,), (PACK, SPOT)]
-    if node_count <= MOST_NODES_TO_REPLAN:
-        orders.append((REPLAN,))
-    if is_small:
-        orders += [(SPOT, PACK), (REPLAN, SPOT)]
-    for order in orders:
-        if asked >= set(order):
-            yield (RIGHTSIZE, *order) if is_resized else order
-    if is_resized:
-        yield from (one for one in ((), (PACK,), (SPOT,)) if asked >= set(one))
+    sizes: Route = (RIGHTSIZE,) if is_resized else ()
+    found: list[Route] = [(), *((move,) for move in (PACK, SPOT))]
+    found += [(*sizes, *order) for order in ((), (PACK,), (PACK, SPOT))]
+    if node_count <= MOST_NODES_FOR_ALL_ORDERS:
+        orders = ((SPOT,), (SPOT, PACK), (REPLAN,), (REPLAN, SPOT))
+        found += [(*sizes, *order) for order in orders]
+        found.append((REPLAN,))
+    elif node_count <= MOST_NODES_TO_REPLAN:
+        found.append((*sizes, REPLAN) if is_smaller else (REPLAN,))
+    return tuple(one for one in dict.fromkeys(found) if asked >= set(one) - {RIGHTSIZE})

@@ -91,7 +91,7 @@ def test_smaller_requests_save_nothing_by_themselves_and_are_seen_by_the_next_st
         request, {DecisionType.RIGHTSIZE: asks_for("250m"), DecisionType.BIN_PACK: look}, {}
     )
 
-    assert seen == [[250, 250, 250], [1000, 1000, 1000]]
+    assert seen == [[1000, 1000, 1000], [250, 250, 250]]
     assert plan.stages[0].saving_usd_month == 0
     assert plan.stages[0].is_in_plan
     assert plan.stages[0].note.startswith("other requests change no bill")

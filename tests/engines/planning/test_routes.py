@@ -11,7 +11,7 @@ import pytest
 from engines.contracts.plan import DrainNode, LaunchInstance, WaitForNode
 from engines.contracts.results import DecisionStatus, DecisionType
 from engines.contracts.verdict import SafetyVerdict, VerdictAction
-from engines.planning import combine
+from engines.planning import combine, routes
 from engines.planning.routes import PACK, REPLAN, RIGHTSIZE, SPOT, routes_to_try
 from tests.builders import a_node, a_pod, a_request
 from tests.engines.planning.builders import (
@@ -199,10 +199,10 @@ def test_requests_that_grow_are_left_out_where_the_plan_ends_cheaper_without_the
     plan = combined({DecisionType.RIGHTSIZE: asks_for("4"), DecisionType.BIN_PACK: packs})
 
     assert [one.moves for one in plan.routes] == [
-        ("rightsize",),
-        ("rightsize", "bin_pack"),
         (),
         ("bin_pack",),
+        ("rightsize",),
+        ("rightsize", "bin_pack"),
     ]
     assert chosen(plan).moves == ("bin_pack",)
     assert plan.stages[0].note.startswith("left out")
@@ -339,21 +339,59 @@ def test_a_refusal_keeps_no_other_engine_from_its_route():
     assert by_stage(plan)[DecisionType.SPOT_OPTIMIZE].note == "no advice: no prices"
 
 
+ALL = {PACK, REPLAN, SPOT}
+
+
 @pytest.mark.parametrize(
     ("nodes", "count"), [(1, 7), (300, 7), (301, 5), (1_500, 5), (1_501, 4), (5_000, 4)]
 )
 def test_the_larger_the_cluster_the_fewer_orders_are_tried(nodes, count):
-    found = list(routes_to_try({PACK, REPLAN, SPOT}, nodes, is_resized=False))
+    found = routes_to_try(ALL, nodes, is_resized=False, is_smaller=False)
 
     assert len(found) == len(set(found)) == count
     assert {(), (PACK,), (SPOT,)} <= set(found)
 
 
-def test_each_engine_alone_is_tried_with_and_without_other_sizes():
-    found = set(routes_to_try({PACK, REPLAN, SPOT}, 5_000, is_resized=True))
+@pytest.mark.parametrize("nodes", [1, 5_000])
+def test_each_engine_alone_is_tried_without_other_sizes_and_packing_with_them(nodes):
+    found = set(routes_to_try(ALL, nodes, is_resized=True, is_smaller=True))
 
     assert {(), (PACK,), (SPOT,)} <= found
-    assert {(RIGHTSIZE,), (RIGHTSIZE, PACK), (RIGHTSIZE, SPOT)} <= found
+    assert {(RIGHTSIZE,), (RIGHTSIZE, PACK), (RIGHTSIZE, PACK, SPOT)} <= found
+
+
+@pytest.mark.parametrize(("is_smaller", "sizes"), [(True, (RIGHTSIZE,)), (False, ())])
+def test_a_large_cluster_is_planned_anew_once_with_new_sizes_if_they_are_smaller(is_smaller, sizes):
+    found = routes_to_try(ALL, 1_000, is_resized=True, is_smaller=is_smaller)
+
+    assert [one for one in found if REPLAN in one] == [(*sizes, REPLAN)]
+
+
+def test_a_small_cluster_is_planned_anew_with_both_sizes():
+    found = routes_to_try(ALL, 300, is_resized=True, is_smaller=False)
+
+    assert [one for one in found if REPLAN in one] == [
+        (RIGHTSIZE, REPLAN),
+        (RIGHTSIZE, REPLAN, SPOT),
+        (REPLAN,),
+    ]
+
+
+@pytest.mark.parametrize(("cpu", "is_smaller"), [("899m", True), ("900m", True), ("901m", False)])
+def test_sizes_are_clearly_smaller_from_a_twentieth_on(cpu, is_smaller, monkeypatch):
+    """Memory stays as it is; CPU of 0.9 of before: (0.9 + 1) / 2 = 0.95 of both."""
+    monkeypatch.setattr(routes, "MOST_NODES_FOR_ALL_ORDERS", 2)
+
+    plan = combined(
+        {
+            DecisionType.RIGHTSIZE: asks_for(cpu),
+            DecisionType.BIN_PACK: answer,
+            DecisionType.SPOT_OPTIMIZE: answer,
+        }
+    )
+
+    anew = [one.moves for one in plan.routes if "rebalance" in one.moves]
+    assert anew == [("rightsize", "rebalance") if is_smaller else ("rebalance",)]
 
 
 def test_nodes_without_a_price_neither_cost_nor_save():
