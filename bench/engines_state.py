@@ -1,7 +1,8 @@
 """The state that all engines are asked about at once: 1,000 nodes, and something for each engine.
 
-The packing benches' cluster, with what surrounds one: Deployments above the pods, a market of 180
-pools, EC2 instances, volumes, traffic, a week's use of each container, and OOM kills.
+The packing benches' cluster, with what surrounds one: Deployments above the pods and Services
+before them, a market of 180 pools, EC2 instances, volumes, traffic, a week's use of each container,
+and OOM kills. Of the workloads that stand in one zone half may leave it, and talk with each other.
 """
 
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +24,7 @@ from engines.contracts.kubernetes import (
     PersistentVolume,
     Pod,
     ReplicaSet,
+    Service,
 )
 from engines.contracts.market_rows import OnDemandRow, PriceRow
 from engines.contracts.pricing import (
@@ -37,6 +40,7 @@ from engines.contracts.usage import TrafficRow
 from engines.contracts.usage_summary import SummaryOfResource, UsageSummaryRow
 
 GHOSTS, STRAYS, CLAIMED, KILLED_PODS, TRAFFIC_ROWS = 60, 1_000, 500, 200, 60_000
+PIPELINE_BYTES = 90_000_000_000  # a day from each pod of a stage to one of the next
 PRICE_DAYS = 14
 STAGING = "staging"
 FAMILIES = ("m5", "m5a", "m6i", "m6a", "c5", "c5a", "c6i", "c6a", "r5", "r5a", "r6i", "r6a")
@@ -66,6 +70,7 @@ def surrounded_state(nodes: int, seed: int) -> Surroundings:
     document = to_document(packing_state(nodes, seed))
     pods = tuple(map(_housed, document.pods or ()))
     apps = [pod for pod in pods if _is_app(pod)]
+    movable = tuple(map(_housed, filter(_may_leave_its_zone, document.pods or ())))
     workloads = {_app(pod): pod for pod in apps}
     killed = [apps[at] for at in rng.choice(len(apps), KILLED_PODS, replace=False)]
     ghosts = tuple(_ghosts())
@@ -79,7 +84,8 @@ def surrounded_state(nodes: int, seed: int) -> Surroundings:
         snapshots=tuple(map(_snapshot, range(0, STRAYS, 10))),
         pvs=tuple(map(_persistent_volume, range(STRAYS, STRAYS + CLAIMED))),
         usage_summary=tuple(_use(pod, rng) for pod in pods),
-        traffic=tuple(_traffic(apps, rng)),
+        services=tuple(_service(pod) for pod in workloads.values()),
+        traffic=_each_pair_once((*_traffic(apps, rng), *_pipelines(movable))),
         **_market(rng),
     )
     first_seen = dict.fromkeys((one.instance_id for one in ghosts), LONG_AGO)
@@ -114,12 +120,23 @@ def _is_app(pod: Pod) -> bool:
     return _app(pod).startswith("app-")
 
 
+def _number(pod: Pod) -> int:
+    return int(_app(pod).rpartition("-")[2])
+
+
+def _may_leave_its_zone(pod: Pod) -> bool:
+    """Half of the workloads that the packing benches hold in one zone are not held here."""
+    return _is_app(pod) and bool(pod.spec.node_selector) and not _number(pod) % 2
+
+
 def _housed(pod: Pod) -> Pod:
     """Every fifth workload stands in staging (never one with a budget), every other has a limit."""
     if not _is_app(pod):
         return pod
-    number = int(_app(pod).rpartition("-")[2])
+    number = _number(pod)
     metadata, spec = pod.metadata, pod.spec
+    if _may_leave_its_zone(pod):
+        spec = msgspec.structs.replace(spec, node_selector={})
     if number % 5 == 2:
         metadata = msgspec.structs.replace(metadata, namespace=STAGING)
     if number % 2:
@@ -149,6 +166,12 @@ def _owners(apps: Sequence[Pod]) -> Iterator[Deployment | ReplicaSet]:
         whole = {"spec": body, "status": status}
         yield msgspec.convert(whole | {"metadata": place | {"uid": uid}}, Deployment)
         yield msgspec.convert(whole | {"metadata": place | owners}, ReplicaSet)
+
+
+def _service(pod: Pod) -> Service:
+    spec = {"selector": {"app": _app(pod)}, "clusterIP": "10.0.0.1"}
+    metadata = {"namespace": pod.metadata.namespace, "name": _app(pod)}
+    return msgspec.convert({"metadata": metadata, "spec": spec}, Service)
 
 
 def _namespace(name: str) -> Namespace:
@@ -255,6 +278,27 @@ def _traffic(apps: Sequence[Pod], rng: np.random.Generator) -> Iterator[TrafficR
             to_pod=other.name,
             bytes_per_day=amount,
         )
+
+
+def _each_pair_once(rows: Sequence[TrafficRow]) -> tuple[TrafficRow, ...]:
+    """Of two rows about the same pods the later one."""
+    return tuple({(row.from_pod, row.to_pod): row for row in rows}.values())
+
+
+def _pipelines(movable: Sequence[Pod]) -> Iterator[TrafficRow]:
+    """Each workload that may leave its zone feeds the next one, pod by pod."""
+    stages: dict[str, list[Pod]] = {}
+    for pod in movable:
+        stages.setdefault(_app(pod), []).append(pod)
+    for here, there in pairwise(stages.values()):
+        for one, other in zip(here, there, strict=False):
+            yield TrafficRow(
+                from_namespace=one.metadata.namespace,
+                from_pod=one.metadata.name,
+                to_namespace=other.metadata.namespace,
+                to_pod=other.metadata.name,
+                bytes_per_day=PIPELINE_BYTES,
+            )
 
 
 def _market(rng: np.random.Generator) -> dict[str, Any]:

@@ -16,6 +16,10 @@ _PREFER_SAME_ZONE_SINCE = (1, 34)  # KEP-3015: beta and on by default; PreferClo
 _TRAFFIC_DISTRIBUTION_SINCE = (1, 31)  # KEP-4444: beta and on by default; the annotation before
 
 
+Server = Deployment | StatefulSet | ReplicaSet
+Label = tuple[str, str, str]  # namespace, name, value
+
+
 class Preference(NamedTuple):
     """How a Service is told to stay within zones."""
 
@@ -104,18 +108,26 @@ def _client_zones(
 
 def _services_by_entity(snapshot: ClusterSnapshot) -> Mapping[Entity, Service]:
     """The first Service by name that could prefer zones and does not, for each workload."""
-    workloads: dict[str, list[Deployment | StatefulSet | ReplicaSet]] = {}
-    for workload in snapshot.workloads:
-        if isinstance(workload, Deployment | StatefulSet | ReplicaSet):
-            workloads.setdefault(workload.metadata.namespace, []).append(workload)
+    by_label = _by_label(snapshot)
     found: dict[Entity, Service] = {}
     for service in filter(_could_prefer_zones, snapshot.services):
-        namespace = service.metadata.namespace
-        for workload in workloads.get(namespace, ()):
-            labels = workload.spec.template.metadata.labels
-            if service.spec.selector.items() <= labels.items():
+        namespace, selector = service.metadata.namespace, service.spec.selector.items()
+        having = (by_label.get((namespace, *label), []) for label in selector)
+        for workload in min(having, key=len):  # no other workload can have all of the labels
+            if selector <= workload.spec.template.metadata.labels.items():
                 key = Entity(workload.kind, namespace, workload.metadata.name)
                 found.setdefault(key, service)
+    return found
+
+
+def _by_label(snapshot: ClusterSnapshot) -> Mapping[Label, list[Server]]:
+    """The workloads whose pods have a label."""
+    found: dict[Label, list[Server]] = {}
+    for workload in snapshot.workloads:
+        if isinstance(workload, Deployment | StatefulSet | ReplicaSet):
+            namespace = workload.metadata.namespace
+            for name, value in workload.spec.template.metadata.labels.items():
+                found.setdefault((namespace, name, value), []).append(workload)
     return found
 
 
