@@ -58,7 +58,7 @@ def begin(asking: Asking) -> Beginning:
         happens = to_carry_out(answer, answer.decision_type)
         state = after(first, happens, now).state
         steps, floors = happens.execution_plan, tuple(_memory_floors(happens))
-        stages.append(_fixed_stage(answer, bill, bill, remark_on(answer, first)))
+        stages.append(_fixed_stage(answer, bill, bill, remark_on(answer)))
     if DecisionType.SCHEDULE in asking.engines:
         answer = asking.ask(Move(DecisionType.SCHEDULE), state)
         share = _awake_share(answer, bill)

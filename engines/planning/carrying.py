@@ -4,8 +4,6 @@ import msgspec
 
 from engines.contracts.plan import LaunchInstance, PatchWorkloadResources, PlanStep, WaitForNode
 from engines.contracts.results import DecisionResponse, DecisionStatus, PodMove, Recommendation
-from engines.contracts.state import ClusterState
-from engines.planning.launching import unknown_types
 
 
 def to_carry_out(response: DecisionResponse, name: str) -> DecisionResponse:
@@ -38,14 +36,12 @@ def objection_to(response: DecisionResponse) -> str:
     return "its plan did not pass the safety layers, so nothing of it is counted"
 
 
-def remark_on(response: DecisionResponse, state: ClusterState) -> str:
+def remark_on(response: DecisionResponse) -> str:
     """What a reader must know to understand what the bill makes of an answer; "" for nothing."""
     if objection := objection_to(response):
         return objection
     if any(isinstance(one, PatchWorkloadResources) for one in response.execution_plan):
         return "other requests change no bill by themselves: the next stages count with them"
-    if unknown := unknown_types(state, response.execution_plan):
-        return f"the cost after it leaves out types that are not known: {', '.join(unknown)}"
     return ""
 
 

@@ -5,12 +5,13 @@ Every state is worked out once, and only where an engine has to look at it; no e
 same twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from engines.contracts.plan import PlanStep
+from engines.contracts.plan import LaunchInstance, PlanStep
+from engines.contracts.pricing import CapacityType
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import ClusterState
@@ -81,6 +82,21 @@ class Forecast:
         """The whole state at the end of a route."""
         return self._outcome(route).state
 
+    def bought_on_demand(self, route: Route) -> ClusterSummary | None:
+        """The nodes at the end of a route if its last move launched all of its own on-demand;
+        None where a list price is not known."""
+        answer = to_carry_out(self.arrive(route).answers[-1], route[-1].name)
+        steps = tuple(
+            msgspec.structs.replace(one, capacity_type=CapacityType.ON_DEMAND)
+            if isinstance(one, LaunchInstance)
+            else one
+            for one in answer.execution_plan
+        )
+        on_demand = msgspec.structs.replace(answer, execution_plan=steps)
+        nodes = bill_after(self._outcome(route[:-1]).state, on_demand, self._now)
+        is_known = len(nodes.unpriced_nodes) <= len(self.arrive(route).nodes.unpriced_nodes)
+        return nodes if is_known else None
+
     def problem_at_end(self, route: Route) -> str:
         """Why the state at the end of a route is none to live in; "" where it is."""
         return _without_place(self._outcome(route))
@@ -90,11 +106,18 @@ class Forecast:
         outcome = self._outcome(route[:-1])
         answer = self._ask(move, outcome.state)
         happens = to_carry_out(answer, move.name)
+        nodes = bill_after(outcome.state, happens, self._now)
+        problems = (
+            before.problem,
+            _without_place(outcome),
+            objection_to(answer),
+            _without_price(outcome.state, happens.execution_plan, before.nodes, nodes),
+        )
         return Arrival(
-            nodes=bill_after(outcome.state, happens, self._now),
+            nodes=nodes,
             answers=(*before.answers, answer),
             plan=(*before.plan, *happens.execution_plan),
-            problem=before.problem or _without_place(outcome) or objection_to(answer),
+            problem=next(filter(None, problems), ""),
         )
 
     def _ask(self, move: Move, state: ClusterState) -> DecisionResponse:
@@ -117,3 +140,19 @@ def _without_place(outcome: Outcome) -> str:
     if not outcome.homeless:
         return ""
     return f"{len(outcome.homeless)} pods would find no place (first: {outcome.homeless[0]})"
+
+
+def _without_price(
+    state: ClusterState, plan: Iterable[PlanStep], before: ClusterSummary, nodes: ClusterSummary
+) -> str:
+    """New nodes that would be on the bill with nothing, and so would seem to save."""
+    steps = [one for one in plan if isinstance(one, LaunchInstance)]
+    unpriced = set(nodes.unpriced_nodes) - set(before.unpriced_nodes)
+    types = {
+        one.instance_type
+        for one in steps
+        if one.instance_type not in state.instance_types or one.id in unpriced
+    }
+    if not types:
+        return ""
+    return f"size or price of what it launches is not known: {', '.join(sorted(types))}"

@@ -49,12 +49,6 @@ def launched_nodes(
     )
 
 
-def unknown_types(state: ClusterState, plan: Iterable[PlanStep]) -> tuple[str, ...]:
-    """The types of a plan's launches that nothing is known about."""
-    types = {step.instance_type for step in plan if isinstance(step, LaunchInstance)}
-    return tuple(sorted(types - set(state.instance_types)))
-
-
 def daemon_pods(context: ClusterContext, launched: Iterable[str]) -> Iterator[Pod]:
     """The DaemonSet pods that will run on the launched nodes, bound to them."""
     rows = {name: context.nodes.names.index(name) for name in sorted(launched)}

@@ -10,10 +10,11 @@ import pytest
 
 from engines.contracts.plan import DrainNode, LaunchInstance, WaitForNode
 from engines.contracts.results import DecisionStatus, DecisionType
+from engines.contracts.state import compile_state, to_document
 from engines.contracts.verdict import SafetyVerdict, VerdictAction
 from engines.planning import combine, routes
 from engines.planning.routes import PACK, REPLAN, RIGHTSIZE, SPOT, routes_to_try
-from tests.builders import a_node, a_pod, a_request
+from tests.builders import a_node, a_pod, a_price, a_request, an_instance_type
 from tests.engines.planning.builders import (
     a_three_node_state,
     answer,
@@ -21,10 +22,14 @@ from tests.engines.planning.builders import (
     drains,
     exchanges,
     launch,
+    removal,
 )
 
 PACKS_C = drains("node-c", ("shop/web-3", "node-a"), saving="147.168")
 REJECTED = SafetyVerdict(is_safe=False, action_taken=VerdictAction.REJECTED, message="too few")
+
+
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
 def only_from(nodes, decide):
@@ -121,18 +126,23 @@ def test_spot_first_is_carried_out_first_and_attributed_last():
     assert drained == ["node-a", "node-c"]
 
 
-def test_planning_all_nodes_anew_is_split_between_packing_and_spot():
-    """Anew: all three go, two come on Spot: 0.1. Packing alone takes node-c: 0.4032. So packing
-    147.168, Spot (0.4032 - 0.1) x 730 = 221.336."""
+def anew(*, is_spot):
+    """All three nodes go, two come."""
 
-    def anew(request):
-        plan = exchanges("node-a", "node-b", "node-c")(request).execution_plan
-        dropped = ("launch-3", "wait-3")
-        return answer(request, execution_plan=tuple(one for one in plan if one.id not in dropped))
+    def decide(request):
+        launches = (launch(1, is_spot=is_spot), launch(2, zone="us-east-1b", is_spot=is_spot))
+        gone = (step for one in "abc" for step in removal(f"node-{one}"))
+        return answer(request, execution_plan=(*launches, *gone))
 
+    return decide
+
+
+def test_planning_all_nodes_anew_is_split_between_packing_and_buying_on_spot():
+    """Two on Spot: 0.1. On demand they would cost 0.4032: packing 0.2016 x 730 = 147.168, Spot
+    (0.4032 - 0.1) x 730 = 221.336."""
     plan = combined(
         {
-            DecisionType.BIN_PACK: in_mode("rebalance", anew, PACKS_C),
+            DecisionType.BIN_PACK: in_mode("rebalance", anew(is_spot=True), PACKS_C),
             DecisionType.SPOT_OPTIMIZE: answer,
         }
     )
@@ -143,9 +153,72 @@ def test_planning_all_nodes_anew_is_split_between_packing_and_spot():
         Decimal("221.336"),
     ]
     assert all(one.is_in_plan for one in plan.stages)
-    assert "planned anew" in plan.stages[0].note
-    assert "anew" in plan.stages[1].note
+    assert [one.note for one in plan.stages] == [
+        "all nodes are planned anew; this is the part without Spot",
+        "all nodes are planned anew; this is the part of buying on Spot",
+    ]
     assert plan.stages[0].response.request_id.endswith("/rebalance")
+
+
+def test_nothing_is_spots_where_all_nodes_are_planned_anew_on_demand():
+    """Three nodes go, one comes: 2 x 0.2016 x 730 = 294.336."""
+
+    def smaller(request):
+        found = anew(is_spot=False)(request).execution_plan
+        return answer(request, execution_plan=found[1:])
+
+    plan = combined(
+        {
+            DecisionType.BIN_PACK: in_mode("rebalance", smaller, PACKS_C),
+            DecisionType.SPOT_OPTIMIZE: lambda one: answer(
+                one, status=DecisionStatus.REFUSED, reason="no_spot_prices", message="no prices"
+            ),
+        }
+    )
+
+    assert chosen(plan).moves == ("rebalance",)
+    assert [one.saving_usd_month for one in plan.stages] == [Decimal("294.336"), 0]
+    assert [one.is_in_plan for one in plan.stages] == [True, False]
+    assert plan.stages[1].note == "no advice: no prices"
+
+
+def test_without_a_list_price_of_the_new_nodes_packing_is_credited_with_what_it_saves_alone():
+    """Two m6i.xlarge at 0.03 on Spot, with no list price: 0.06. Packing alone saves 147.168."""
+
+    def unknown(request):
+        found = anew(is_spot=True)(request).execution_plan
+        huge = tuple(
+            msgspec.structs.replace(one, instance_type="m6i.xlarge")
+            if isinstance(one, LaunchInstance)
+            else one
+            for one in found
+        )
+        return answer(request, execution_plan=huge)
+
+    state = a_three_node_state()
+    document = to_document(state)
+    state = compile_state(
+        msgspec.structs.replace(
+            document,
+            instance_types=(*document.instance_types, an_instance_type("m6i.xlarge")),
+            prices=(
+                *document.prices,
+                *(a_price("0.03", instance_type="m6i.xlarge", zone=one) for one in ZONES),
+            ),
+        )
+    )
+    plan = combine(
+        a_request(state),
+        {
+            DecisionType.BIN_PACK: in_mode("rebalance", unknown, PACKS_C),
+            DecisionType.SPOT_OPTIMIZE: answer,
+        },
+        {},
+    )
+
+    assert chosen(plan).moves == ("rebalance",)
+    assert plan.cost_per_hour_after == Decimal("0.06")
+    assert plan.stages[0].saving_usd_month == Decimal("147.168")
 
 
 def test_a_mode_that_was_asked_for_is_kept_to():
@@ -323,6 +396,26 @@ def test_no_engine_is_asked_twice_about_the_same_state():
     combined({DecisionType.BIN_PACK: answer, DecisionType.SPOT_OPTIMIZE: spot})
 
     assert asked == [("node-a", "node-b", "node-c")]
+
+
+@pytest.mark.parametrize("instance_type", ["x9.huge", "m6i.xlarge"])
+def test_launches_whose_price_or_size_is_not_known_are_no_way_to_save(instance_type):
+    """x9.huge is in no list of types; m6i.xlarge is, without a price."""
+
+    def packs(request):
+        dear = msgspec.structs.replace(launch(), instance_type=instance_type)
+        return answer(request, execution_plan=(dear, *removal("node-c")))
+
+    state = a_three_node_state()
+    document = to_document(state)
+    types = (*document.instance_types, an_instance_type("m6i.xlarge"))
+    state = compile_state(msgspec.structs.replace(document, instance_types=types))
+    plan = combine(a_request(state), {DecisionType.BIN_PACK: packs}, {})
+
+    assert chosen(plan).moves == ()
+    [problem] = [one.problem for one in plan.routes if one.moves == ("bin_pack",)]
+    assert instance_type in problem
+    assert instance_type in plan.stages[0].note
 
 
 def test_a_refusal_keeps_no_other_engine_from_its_route():

@@ -14,7 +14,6 @@ from engines.contracts.plan import (
     WorkloadRef,
 )
 from engines.contracts.pricing import CapacityType
-from engines.planning.launching import unknown_types
 from engines.planning.transformation import after, bill_after
 from tests.builders import (
     NOW,
@@ -225,14 +224,13 @@ def test_local_disk_of_a_launched_node_is_that_of_the_smallest_that_runs():
     assert disk == 20 * 1024**3
 
 
-def test_a_launch_of_an_unknown_type_is_left_out_and_named():
+def test_a_launch_of_an_unknown_type_is_left_out():
     state = a_three_node_state()
     huge = msgspec.structs.replace(launch(), instance_type="x9.huge")
 
     outcome = happens(state, huge)
 
     assert outcome.state is state
-    assert unknown_types(state, (huge, launch())) == ("x9.huge",)
 
 
 def test_a_patch_changes_template_and_pods_and_leaves_what_it_does_not_name():
