@@ -97,7 +97,7 @@ def live_parameters(
         case DecisionType.GHOST_PROBE:
             return _ghost_parameters(reader, cluster, at)
         case DecisionType.VOLUME_CLEANUP:
-            return _volume_parameters(reader, cluster)
+            return _volume_parameters(reader, cluster, at)
         case DecisionType.OOMKILLED_REMEDIATE:
             kills = _kills(reader, cluster, at)
             return _given(oom_history=[msgspec.to_builtins(one) for one in kills])
@@ -134,7 +134,7 @@ def _view(
     for one in here:
         if not _is_readable(one):
             return f"cluster {one.name} cannot be read"
-        if one.latest_snapshot_at is None or at - one.latest_snapshot_at > FRESH:
+        if not _is_known(one, at):
             return f"the state of cluster {one.name} is older than 10 minutes"
     seen = [_Seen(one, compile_state(load_latest_document(reader, one))) for one in here]
     lacking = [one.cluster.name for one in seen if one.state.instances is None]
@@ -155,11 +155,11 @@ def _ghost_parameters(reader: Reader, cluster: Cluster, at: datetime) -> dict[st
         scan_count={one.resource_id: one.scans for one in idle},
         previous_node_count=_recent_node_count(reader, cluster, at),
         nodes_of_other_clusters=sorted(nodes),
-        **_neighbours(cluster, others),
+        **_neighbours(cluster, others, at),
     )
 
 
-def _volume_parameters(reader: Reader, cluster: Cluster) -> dict[str, Any]:
+def _volume_parameters(reader: Reader, cluster: Cluster, at: datetime) -> dict[str, Any]:
     idle = idle_resources.load(reader, cluster.customer_id, IdleKind.VOLUME)
     others = _others(reader, cluster)
     held: set[str] = set()
@@ -169,7 +169,7 @@ def _volume_parameters(reader: Reader, cluster: Cluster) -> dict[str, Any]:
     return _given(
         first_seen={one.resource_id: one.first_seen_at.isoformat() for one in idle},
         volumes_of_other_clusters=sorted(held),
-        **_neighbours(cluster, others),
+        **_neighbours(cluster, others, at),
     )
 
 
@@ -179,12 +179,23 @@ def _held_volumes(state: ClusterState) -> set[str]:
     return {one.volume_id for one in state.volumes or () if uses.of(one) is not None}
 
 
-def _neighbours(cluster: Cluster, others: Sequence[Cluster]) -> dict[str, Any]:
-    """The registered clusters by name, and those that could not be read."""
+def _neighbours(cluster: Cluster, others: Sequence[Cluster], at: datetime) -> dict[str, Any]:
+    """The registered clusters by name, and those of which nothing is known just now.
+
+    The cluster itself may be among the latter: on an old state of it all that joined since looks
+    idle. What was opened from a dump is judged as it was dumped.
+    """
+    live = [one for one in (cluster, *others) if one.source is ClusterSource.API]
     return {
         "cluster_names": sorted({cluster.name, *(one.name for one in others)}),
-        "unreadable_clusters": sorted(one.name for one in others if not _is_readable(one)),
+        "unreadable_clusters": sorted(one.name for one in live if not _is_known(one, at)),
     }
+
+
+def _is_known(cluster: Cluster, at: datetime) -> bool:
+    """Whether the latest state of a cluster is one of now."""
+    read_at = cluster.latest_snapshot_at
+    return _is_readable(cluster) and read_at is not None and at - read_at <= FRESH
 
 
 def _kills(reader: Reader, cluster: Cluster, at: datetime) -> list[RecordedKill]:

@@ -123,6 +123,37 @@ def test_an_old_state_says_nothing_about_what_is_idle_now(database, minutes, is_
     assert (not scan.not_scanned) is is_scanned
 
 
+@pytest.mark.parametrize("kind", [DecisionType.GHOST_PROBE, DecisionType.VOLUME_CLEANUP])
+@pytest.mark.parametrize("name", ["shop", "stage"])
+def test_a_cluster_that_cannot_be_read_is_told_to_the_engine_itself_included(database, kind, name):
+    read(database, "shop", a_node("node-a"), instances=())
+    read(database, "stage", a_node("node-b"), instances=())
+    with database.transaction() as tx:
+        clusters.set_status(tx, name, ClusterStatus.UNREACHABLE, at=AT)
+
+    assert parameters(database, "shop", kind)["unreadable_clusters"] == [name]
+
+
+@pytest.mark.parametrize(("minutes", "unreadable"), [(10, None), (11, ["shop", "stage"])])
+def test_on_an_old_state_nothing_is_called_idle(database, minutes, unreadable):
+    read(database, "shop", a_node("node-a"), instances=())
+    read(database, "stage", a_node("node-b"), instances=())
+
+    later = AT + timedelta(minutes=minutes)
+
+    asked = parameters(database, "shop", DecisionType.GHOST_PROBE, at=later)
+    assert asked.get("unreadable_clusters") == unreadable
+
+
+def test_a_dump_is_judged_as_it_was_dumped(database):
+    read(database, "shop", a_node("node-a"), instances=())
+    set_source(database, "shop", source="dump", endpoint=None)
+
+    asked = parameters(database, "shop", DecisionType.GHOST_PROBE, at=AT + timedelta(days=30))
+
+    assert "unreadable_clusters" not in asked
+
+
 def test_nodes_of_another_cluster_are_not_idle_and_are_told_to_the_engine(database):
     mine, theirs = instance_id_for("node-a"), instance_id_for("node-b")
     instances = (an_instance(mine), an_instance(theirs))
