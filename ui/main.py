@@ -7,6 +7,7 @@ import streamlit as st
 from engines.contracts.errors import CloudOptimError
 from ui import navigation, session
 from ui.components.cards import show_problem
+from ui.components.memory import settle
 from ui.components.trouble import show_trouble
 
 HERE = Path(__file__).resolve().parent
@@ -35,3 +36,4 @@ except CloudOptimError as error:
     show_problem(error)
 with banner:
     show_trouble()
+settle(page.title)
