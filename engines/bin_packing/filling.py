@@ -50,6 +50,17 @@ class Classes(NamedTuple):
         return target
 
 
+class Aim(NamedTuple):
+    """What a node is filled for. ``values``: of a pod of each class; ``order``: the classes, the
+    most valuable first; ``slack``: the share of each resource that will be left over anyway;
+    ``wanted``: the sum still to be placed."""
+
+    values: Weights
+    order: Rows
+    slack: Weights
+    wanted: Weights
+
+
 def classes_of(requests: Amounts, kind: Rows) -> Classes:
     """The classes, sorted by size and kind."""
     keys = np.column_stack((requests, kind))
@@ -69,99 +80,88 @@ def fill_in_turn(requests: Amounts, kind: Rows, open_to: Flags, room: Amounts, t
     Arguments as in ``kernels.place_in_order``; ``room`` is spent.
     """
     classes = classes_of(requests, kind)
-    nodes, taken = _fill(classes.sizes, classes.counts.copy(), classes.kinds, open_to, room, turn)
+    wanted = (classes.counts @ classes.sizes).astype(np.float64)
+    share = wanted / np.maximum(room[turn].sum(axis=0), 1)
+    slack = 1.0 - share / max(float(share[:2].max()), 1e-12)
+    weights = (1.0 - slack[:2]) / np.maximum(wanted[:2], 1.0)
+    values = fullness(classes.sizes, weights)
+    nodes, taken = _fill(
+        classes, open_to, room, turn, Aim(values, np.argsort(-values, kind="stable"), slack, wanted)
+    )
     return classes.targets(taken, nodes)
+
+
+def fullness(sizes: Amounts, weights: Weights, large_first: float = LARGE_FIRST) -> Weights:
+    """What a pod of each class adds to the fullness of a node; the classes of an ``Aim``."""
+    values: Weights = (sizes[:, : len(weights)] @ weights) ** large_first
+    return values
 
 
 @njit(nogil=True)
 def _fill(
-    sizes: Amounts, left: Rows, kinds: Rows, open_to: Flags, room: Amounts, turn: Rows
+    classes: Classes, open_to: Flags, room: Amounts, turn: Rows, aim: Aim
 ) -> tuple[Rows, Rows]:
-    """Which node takes a pod of which class, one entry a pod; ``left`` and ``room`` are spent."""
-    wanted = np.zeros(sizes.shape[1])
-    for kind in range(len(left)):
-        wanted += left[kind] * sizes[kind]
-    nodes = np.empty(left.sum(), np.int64)
-    taken = np.empty(left.sum(), np.int64)
+    """Which node takes a pod of which class, one entry a pod; ``room`` is spent."""
+    left = classes.counts.copy()
+    nodes, taken = np.empty_like(classes.pods), np.empty_like(classes.pods)
+    most, found = np.empty_like(left), np.empty_like(left)
     count = 0
-    slack = _slack(wanted, room, turn)
-    values = _fullness(sizes, wanted, slack)
     for node in turn:
-        spare = slack * room[node]
-        most = np.where(open_to[:, node][kinds], left, 0)
-        found = fill_node(values, sizes, most, room[node], spare, wanted)
-        for kind in np.flatnonzero(found):
+        for kind in range(len(left)):
+            most[kind] = left[kind] if open_to[classes.kinds[kind], node] else 0
+        found = fill_node(classes.sizes, most, room[node], aim)
+        for kind in range(len(left)):
             left[kind] -= found[kind]
-            room[node] -= found[kind] * sizes[kind]
-            wanted -= found[kind] * sizes[kind]
-            nodes[count : count + found[kind]] = node
-            taken[count : count + found[kind]] = kind
-            count += int(found[kind])
+            for resource in range(len(aim.wanted)):
+                aim.wanted[resource] -= found[kind] * classes.sizes[kind, resource]
+            for _ in range(found[kind]):
+                nodes[count], taken[count] = node, kind
+                count += 1
     return nodes[:count], taken[:count]
 
 
 @njit(nogil=True)
-def _slack(wanted: Weights, room: Amounts, turn: Rows) -> Weights:
-    """The part of each resource that will be left over, as the scarcest one runs out first."""
-    total = np.zeros(len(wanted))
-    for node in turn:
-        total += room[node]
-    share = wanted / np.maximum(total, 1.0)
-    slack: Weights = 1.0 - share / max(share[0], share[1], 1e-12)
-    return slack
-
-
-@njit(nogil=True)
-def _fullness(sizes: Amounts, wanted: Weights, slack: Weights) -> Weights:
-    """What a pod of each class adds to the fullness of a node, in what is scarce of it."""
-    values = np.zeros(len(sizes))
-    for resource in range(2):
-        values += (1.0 - slack[resource]) * sizes[:, resource] / max(wanted[resource], 1.0)
-    return values**LARGE_FIRST
-
-
-@njit(nogil=True)
-def fill_node(
-    values: Weights, sizes: Amounts, most: Rows, room: Amounts, spare: Weights, wanted: Weights
-) -> Rows:
-    """How many of each class one node takes: no more than ``most``, and than its room holds.
-
-    ``spare`` of the room will be left over anyway; ``wanted`` is the sum still to be placed.
-    """
-    taken, left = np.zeros_like(most), room.copy()
-    while most.any():
-        best = _best_class(sizes, most - taken, left - spare, left, wanted)
+def fill_node(sizes: Amounts, most: Rows, room: Amounts, aim: Aim) -> Rows:
+    """How many of each class one node takes: no more than ``most``, and than its room, which is
+    spent, holds."""
+    taken, spare = np.zeros_like(most), aim.slack * room
+    while True:
+        best = _best_class(sizes, most, room, spare, aim.wanted)
         if best < 0:
             break
-        taken[best] += 1
-        left -= sizes[best]
-    order = np.argsort(-values, kind="mergesort")
-    trials = int(np.count_nonzero(taken)) * int(np.count_nonzero(most))
-    for _ in range(min(MOST_EXCHANGES, MOST_TRIALS // trials) if trials else 0):
-        gone, first, second = _best_exchange(values, sizes, most - taken, taken, left, order)
+        _move(sizes, most, taken, room, best, 1)
+    trials = max(int(np.count_nonzero(taken) * np.count_nonzero(most)), 1)
+    for _ in range(min(MOST_EXCHANGES, MOST_TRIALS // trials)):
+        gone, first, second = _best_exchange(sizes, most, taken, room, aim)
         if first < 0:
             break
-        for kind, change in ((gone, -1), (first, 1), (second, 1)):
-            if kind >= 0:
-                taken[kind] += change
-                left -= change * sizes[kind]
+        _move(sizes, most, taken, room, gone, -1)
+        _move(sizes, most, taken, room, first, 1)
+        _move(sizes, most, taken, room, second, 1)
     return taken
 
 
 @njit(nogil=True)
-def _best_class(
-    sizes: Amounts, most: Rows, planned: Weights, room: Amounts, wanted: Weights
-) -> int:
-    """The class that fits, is large, and leaves the planned CPU and memory in the mixture that is
-    still wanted."""
+def _move(sizes: Amounts, more: Rows, taken: Rows, room: Amounts, kind: int, count: int) -> None:
+    """So many pods of a class (-1: none) come; ``more`` could still come."""
+    if kind >= 0:
+        taken[kind] += count
+        more[kind] -= count
+        for resource in range(len(room)):
+            room[resource] -= count * sizes[kind, resource]
+
+
+@njit(nogil=True)
+def _best_class(sizes: Amounts, more: Rows, room: Amounts, spare: Weights, wanted: Weights) -> int:
+    """The class that fits, is large, and leaves the room that is planned for in the mixture that
+    is still wanted."""
     best, best_score = -1, -np.inf
-    for kind in range(len(most)):
-        if most[kind] > 0 and _fits(sizes[kind], room):
-            cpu, memory = sizes[kind, 0], sizes[kind, 1]
-            size = cpu / max(wanted[0], 1.0) + memory / max(wanted[1], 1.0)
-            rest_cpu = (planned[0] - cpu) / max(wanted[0], 1.0)
-            rest_memory = (planned[1] - memory) / max(wanted[1], 1.0)
-            score = SIZE_AGAINST_BALANCE * size - abs(rest_cpu - rest_memory)
+    of_cpu, of_memory = 1.0 / max(wanted[0], 1.0), 1.0 / max(wanted[1], 1.0)
+    balance = (room[0] - spare[0]) * of_cpu - (room[1] - spare[1]) * of_memory
+    for kind in range(len(more)):
+        if more[kind] > 0 and _fits(sizes[kind], room):
+            cpu, memory = sizes[kind, 0] * of_cpu, sizes[kind, 1] * of_memory
+            score = SIZE_AGAINST_BALANCE * (cpu + memory) - abs(balance - cpu + memory)
             if score > best_score:
                 best, best_score = kind, score
     return best
@@ -169,23 +169,24 @@ def _best_class(
 
 @njit(nogil=True)
 def _best_exchange(
-    values: Weights, sizes: Amounts, more: Rows, taken: Rows, left: Amounts, order: Rows
+    sizes: Amounts, more: Rows, taken: Rows, left: Amounts, aim: Aim
 ) -> tuple[int, int, int]:
     """The class that goes (-1: none) and the one or two that come, for the largest gain in value.
 
-    ``more``: how many of each class could come; ``order``: the classes, the most valuable first.
     All are -1 where nothing gains.
     """
-    inside = np.flatnonzero(taken)
-    free = order[(more > 0)[order]]
-    with_pairs = (len(inside) + 1) * len(free) ** 2 <= MOST_TRIPLES
-    best, gone, first, second = _TOLERANCE * values.max(), -1, -1, -1
-    for at in range(-1, len(inside)):
-        room, lost, leaver = left.copy(), 0.0, -1
-        if at >= 0:
-            leaver = inside[at]
-            room += sizes[leaver]
-            lost = values[leaver]
+    values, room = aim.values, left.copy()
+    free = _of_those(aim.order, more)
+    if len(free) == 0:
+        return -1, -1, -1
+    with_pairs = (np.count_nonzero(taken) + 1) * len(free) ** 2 <= MOST_TRIPLES
+    best, gone, first, second = _TOLERANCE * values[aim.order[0]], -1, -1, -1
+    for leaver in range(-1, len(taken)):
+        if leaver >= 0 and taken[leaver] == 0:
+            continue
+        lost = values[leaver] if leaver >= 0 else 0.0
+        for resource in range(len(room)):
+            room[resource] = left[resource] + (sizes[leaver, resource] if leaver >= 0 else 0)
         for position in range(len(free)):
             one = free[position]
             gain, other = values[one] - lost, -1
@@ -193,7 +194,7 @@ def _best_exchange(
                 break
             if one != leaver and _fits(sizes[one], room):
                 if with_pairs:
-                    other = _second(values, sizes, more, free[position:], room, best - gain)
+                    other = _second(sizes, more, room, free[position:], values, best - gain)
                 gain += values[other] if other >= 0 else 0.0
                 if gain > best:
                     best, gone, first, second = gain, leaver, one, other
@@ -201,17 +202,28 @@ def _best_exchange(
 
 
 @njit(nogil=True)
+def _of_those(order: Rows, more: Rows) -> Rows:
+    """The classes of which more could come, in order."""
+    free = np.empty_like(order)
+    count = 0
+    for kind in order:
+        if more[kind] > 0:
+            free[count] = kind
+            count += 1
+    return free[:count]
+
+
+@njit(nogil=True)
 def _second(
-    values: Weights, sizes: Amounts, more: Rows, free: Rows, room: Amounts, least: float
+    sizes: Amounts, more: Rows, room: Amounts, free: Rows, values: Weights, least: float
 ) -> int:
     """The most valuable class of ``free`` that fits beside its first, if it is worth more than
     ``least``; else -1."""
     first = free[0]
-    left = room - sizes[first]
     for other in free:
         if values[other] <= least:
             break
-        if (other != first or more[first] > 1) and _fits(sizes[other], left):
+        if (other != first or more[first] > 1) and _fit_both(sizes[first], sizes[other], room):
             return int(other)
     return -1
 
@@ -220,5 +232,13 @@ def _second(
 def _fits(size: Amounts, room: Amounts) -> bool:
     for resource in range(len(size)):
         if size[resource] > 0 and size[resource] > room[resource]:
+            return False
+    return True
+
+
+@njit(nogil=True, inline="always")
+def _fit_both(size: Amounts, other: Amounts, room: Amounts) -> bool:
+    for resource in range(len(size)):
+        if size[resource] + other[resource] > max(room[resource], 0):
             return False
     return True

@@ -3,7 +3,8 @@
 1. The relaxation chooses nodes as if a share of the room were wasted; the packer tries. Shares
    grow until everything finds room.
 2. What is left over in a try that almost succeeds is repaired: cheap nodes come back.
-3. The best answer is polished near the relaxation's break-even: one node more goes, or a dearer
+3. Where nodes may be launched whole ones are bought for the pods of nodes that go.
+4. The best answer is polished near the relaxation's break-even: one node more goes, or a dearer
    node goes in exchange for a cheaper one that comes back.
 """
 
@@ -20,6 +21,7 @@ from engines.bin_packing.problem import (
     PackingProblem,
     scarcity,
 )
+from engines.bin_packing.purchase import purchases
 from engines.bin_packing.relaxation import Choice, relax, whole_nodes
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
@@ -52,7 +54,8 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
     whole = whole_nodes(problem, ideal)
     bound = int(np.ceil((whole or ideal).bound_micro_usd - 1e-3))
     polish = Polish(problem, packer, ideal)
-    tries = [as_it_is, *_tries(problem, packer, ideal)]
+    bought = (repair(problem, packer, one) for one in purchases(problem, packer, ideal))
+    tries = [as_it_is, *_tries(problem, packer, ideal), *(one for one in bought if one)]
     tries.sort(key=lambda one: problem.cost_of(one.kept))
     polished = [
         polish.improve(one)
