@@ -116,6 +116,7 @@ class Volume(AwsStruct, frozen=True, kw_only=True):
     kms_key_id: str = ""  # the ARN of the key that it is encrypted with
     multi_attach_enabled: bool = False
     fast_restored: bool = False
+    outpost_arn: str = ""  # it lies on an Outpost, which has prices of its own
     attachments: tuple[VolumeAttachment, ...] = ()
     operator: Operator | None = None
     tags: tuple[Tag, ...] = ()

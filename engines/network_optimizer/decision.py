@@ -75,11 +75,21 @@ def decide(
     moves, reasons = mover.plan(open_pairs, routed)
     gains = dict(_gains(traffic.pairs, moves, routed))
     left = {
-        pair: reasons.get(pair) or _small(pair, cells, parameters)
+        pair: _with_shortage(pair, reasons.get(pair) or _small(pair, cells, parameters), routing)
         for pair, cells in crossing.items()
         if pair not in routed and gains.get(pair, 0) <= 0
     }
     return Decision(routes=routes, moves=moves, gains=gains, left=left)
+
+
+def _with_shortage(pair: Pair, left: Left, routing: Routing) -> Left:
+    """The same reason, or the Service that could route the pair if it had more endpoints."""
+    if left.reason is not PairReason.ZONE_DIVERSITY_WOULD_BE_LOST:
+        return left
+    shortage = routing.shortage(pair)
+    if shortage is None:
+        return left
+    return Left(PairReason.TOO_FEW_ENDPOINTS, f"{left.message}; {shortage}")
 
 
 def _held(routes: Iterable[Route], routing: Routing) -> Mapping[Entity, frozenset[str]]:

@@ -15,6 +15,7 @@ class PairReason(StrEnum):
     """Why two workloads go on talking across zones."""
 
     ZONE_DIVERSITY_WOULD_BE_LOST = "zone_diversity_would_be_lost"
+    TOO_FEW_ENDPOINTS = "too_few_endpoints"
     PEERS_OF_ONE_WORKLOAD = "peers_of_one_workload"
     NOT_MOVABLE = "not_movable"
     MANAGED_BY_OPERATOR = "managed_by_operator"

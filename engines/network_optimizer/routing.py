@@ -83,6 +83,21 @@ class Routing:
             for key, (server, pairs) in sorted(found.items())
         )
 
+    def shortage(self, pair: Pair) -> str | None:
+        """Where a Service could keep a pair's traffic if more pods of it were ready; None: there
+        is no such Service."""
+        for server in (pair[1], pair[0]):
+            service = self._services.get(server)
+            if service is not None:
+                ready = self._standings[server].ready
+                lacking = sorted(self._client_zones[server] - self.zones_of(server))
+                counts = ", ".join(f"{ready.get(zone, 0)} in {zone}" for zone in lacking)
+                return (
+                    f"Service {service.metadata.name} could serve the clients of {server} within"
+                    f" their zones with {self._least} ready pods in each: there are {counts}"
+                )
+        return None
+
     def zones_of(self, server: Entity) -> frozenset[str]:
         """The zones in which a workload has enough ready endpoints to serve clients there."""
         ready = self._standings[server].ready

@@ -1,7 +1,7 @@
 """What a volume costs a month, and what a snapshot of it would.
 
 List prices of us-east-1 in USD, Amazon EBS pricing page (aws.amazon.com/ebs/pricing), as of early
-2026. Other regions differ by up to a half, so there nothing is claimed unless it is given.
+2026. Other regions, Local Zones and Outposts differ; there nothing is claimed unless it is given.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,8 @@ class PriceTable(NamedTuple):
 
         A snapshot holds used blocks only, and nobody tells how many those are.
         """
-        is_priced = region_of_zone(volume.availability_zone) == PRICED_REGION
+        is_listed = region_of_zone(volume.availability_zone) == PRICED_REGION
+        is_priced = is_listed and not volume.outpost_arn
         per_gib = self.volume_prices.get(volume.volume_type)
         if per_gib is None and is_priced:
             per_gib = _USD_PER_GIB.get(volume.volume_type)

@@ -575,24 +575,54 @@ def test_older_nodes_are_told_by_the_annotation(versions, setting, value):
 
 
 @pytest.mark.parametrize(
-    ("objects", "requirements"),
+    "objects",
     [
-        ((*app("web", "ab"), *app("db", "aaabb"), a_service()), {}),  # two in zone b
-        ((*ROUTED, a_service()), {"min_endpoints_per_zone": 4}),
-        ((*ROUTED, a_service(clusterIP="None")), {}),  # headless: clients choose by themselves
-        ((*ROUTED, a_service(trafficDistribution="PreferClose")), {}),
-        ((*ROUTED, OWNED_SERVICE), {}),  # an operator would undo the change
-        ((*ROUTED, a_service(selector={"app": "other"})), {}),
-        (ROUTED, {}),
+        (*ROUTED, a_service(clusterIP="None")),  # headless: clients choose by themselves
+        (*ROUTED, a_service(trafficDistribution="PreferClose")),
+        (*ROUTED, OWNED_SERVICE),  # an operator would undo the change
+        (*ROUTED, a_service(selector={"app": "other"})),
+        (*ROUTED, a_service(selector={"app": "db", "tier": "x"})),
+        ROUTED,
     ],
 )
-def test_without_enough_endpoints_or_a_service_traffic_is_not_routed(objects, requirements):
-    traffic = (talk("web-0", "db-4", 100),)
-
-    response = plan(*objects, nodes=BIG, traffic=traffic, requirements=requirements)
+def test_without_a_service_that_can_route_traffic_is_not_routed(objects):
+    response = plan(*objects, nodes=BIG, traffic=(talk("web-0", "db-4", 100),))
 
     assert response.recommendations == ()
     assert reasons(response) == {PAIR: "zone_diversity_would_be_lost"}
+
+
+@pytest.mark.parametrize(
+    ("placement", "requirements", "there_are"),
+    [
+        ("aaabb", {}, "3 ready pods in each: there are 2 in us-east-1b"),
+        ("aaabbb", {"min_endpoints_per_zone": 4},
+         "4 ready pods in each: there are 3 in us-east-1a, 3 in us-east-1b"),
+        ("aaaccc", {}, "3 ready pods in each: there are 0 in us-east-1b"),
+    ],
+)  # fmt: skip
+def test_a_service_with_too_few_endpoints_says_where_they_are_missing(
+    placement, requirements, there_are
+):
+    """web has a pod in a and one in b; both talk with db's last one."""
+    last = f"db-{len(placement) - 1}"
+
+    response = plan(
+        *app("web", "ab"),
+        *app("db", placement),
+        a_service(),
+        nodes=BIG,
+        traffic=(talk("web-0", last, 100), talk("web-1", last, 100)),
+        requirements=requirements,
+    )
+
+    [left] = response.skipped
+    assert left.reason == "too_few_endpoints"
+    assert left.message.endswith(
+        f"Service db could serve the clients of StatefulSet/shop/db within"
+        f" their zones with {there_are}"
+    )
+    assert response.execution_plan == ()
 
 
 def test_pods_that_are_not_ready_are_no_endpoints():

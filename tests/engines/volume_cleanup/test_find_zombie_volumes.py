@@ -366,7 +366,14 @@ def test_each_type_has_its_price_with_iops_and_throughput(volume, usd):
 
 
 @pytest.mark.parametrize(
-    "volume", [suspect(volume_type="gp9"), suspect(zone="eu-west-1a"), suspect(zone="")]
+    "volume",
+    [
+        suspect(volume_type="gp9"),
+        suspect(zone="eu-west-1a"),
+        suspect(zone=""),
+        suspect(zone="us-east-1-bos-1a"),
+        suspect(OutpostArn="arn:aws:outposts:us-east-1:1:outpost/op-1"),
+    ],
 )
 def test_no_saving_is_claimed_without_a_price(volume):
     response = clean(volume)
