@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import ceil
 from typing import NamedTuple
 
 from engines.contracts.errors import InvalidInputError
@@ -18,10 +17,9 @@ from engines.contracts.results import Json
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.oom_remediation.kills import Kill, Kills
 from engines.resource_policy.attribution import PodOwners
-from engines.resource_policy.floors import FLOOR_HOLDS, MemoryFloor
+from engines.resource_policy.floors import FLOOR_HOLDS, MemoryFloor, floor_after_kills
 from engines.resource_policy.limit_ranges import LimitBook
-from engines.resource_policy.settings import MIB, Pair, containers_of, in_force, setting_of
-from engines.resource_policy.sizing import rounded_up
+from engines.resource_policy.settings import Pair, containers_of, in_force, setting_of
 
 
 class Result(StrEnum):
@@ -71,23 +69,18 @@ def outcomes(snapshot: ClusterSnapshot, kills: Kills, now: datetime) -> tuple[Js
 def memory_floors(
     snapshot: ClusterSnapshot, kills: Kills, factor: float, now: datetime
 ) -> tuple[MemoryFloor, ...]:
-    """The memory requests that must not be taken back for 14 days after a kill.
-
-    That is the present request, or where it was raised beyond what answers the kills (the limit at
-    the kill times ``factor``) the request that goes with that. So a floor never asks for a raise:
-    that is for the engine that knows how often a container was killed.
-    """
+    """The memory requests that must not be taken back for 14 days after a kill."""
     return tuple(
         MemoryFloor(
             namespace=one.workload.metadata.namespace,
             kind=one.workload.kind,
             name=one.workload.metadata.name,
             container=one.container,
-            bytes=_floor(one.memory.request, one, factor),
+            bytes=floor,
             since=_moment(one.kills[-1]),
         )
         for one in _killed(snapshot, kills, now)
-        if one.memory.request
+        if (floor := floor_after_kills(one.memory, one.limits, factor)) is not None
     )
 
 
@@ -128,14 +121,6 @@ def _result(one: Killed) -> Result | None:
     if limit != last:
         return Result.HOLDS if limit > last else Result.LOWERED
     return Result.KILLED_AGAIN if min(one.limits) < last else Result.NOT_RAISED
-
-
-def _floor(request: int, one: Killed, factor: float) -> int:
-    limit = one.memory.limit
-    if limit is None or not one.limits:
-        return request
-    answer = rounded_up(ceil(round(max(one.limits) * factor, 6)), MIB)
-    return request if limit <= answer else min(request, rounded_up(request * answer // limit, MIB))
 
 
 def _moment(kill: Kill) -> datetime:

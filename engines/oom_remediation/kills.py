@@ -12,25 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from engines.contracts.errors import InvalidInputError
-from engines.contracts.kubernetes import (
-    Container,
-    ContainerStatus,
-    Event,
-    OutOfMemory,
-    Pod,
-    ResourceRequirements,
-)
+from engines.contracts.kubernetes import Event, OutOfMemory, Pod
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.oom_remediation.parameters import RecordedKill
-from engines.resource_policy.settings import containers_of, setting_of_resources
+from engines.resource_policy.status_kills import OOM_KILLED, kills_in, statuses_of
 
 WINDOW_SECONDS = 24 * 3600
 CLOCK_SKEW_SECONDS = 300  # a node's clock may be ahead of ours
 SAME_KILL_SECONDS = 60  # an event is written after the kill, and repeats are bundled
 
-OOM_KILLED = "OOMKilled"
-_EVENT_REASONS = ("OOMKilled", "OOMKilling")
+_EVENT_REASONS = (OOM_KILLED, "OOMKilling")
 _NODE_EVENT_REASONS = ("SystemOOM", "OOMKilling", "EvictionThresholdMet")
 
 
@@ -112,28 +103,26 @@ class _Book:
 
     def read_pod(self, pod: Pod) -> None:
         metadata = pod.metadata
-        statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
         name = (metadata.namespace, metadata.name)
         self._containers[name] = [one.name for one in pod.spec.containers]
         self._nodes[name] = pod.spec.node_name
         made = metadata.creation_timestamp
         is_young = made is None or int(made.timestamp()) >= self._since
-        for status in statuses:
+        for kill in kills_in(pod):
+            key = PodContainer(*name, kill.container)
+            if kill.at is None:
+                self._without_time.add(key)
+            else:
+                at = int(kill.at.timestamp())
+                self.add(key, Kill(at, kill.limit_bytes, kill.is_limit_known, "status"))
+        for status in statuses_of(pod):
             key = PodContainer(*name, status.name)
-            ends = (status.state.terminated, status.last_state.terminated)
-            if is_young and any(one is not None and one.reason == OOM_KILLED for one in ends):
+            ends = [status.state.terminated, status.last_state.terminated]
+            reasons = {one.reason for one in ends if one is not None and one.exit_code == 137}
+            if reasons - {OOM_KILLED}:
+                self._not_oom.add(key)
+            if is_young and (key in self._kills or key in self._without_time):
                 self._restarts[key] = status.restart_count
-            for ended in ends:
-                if ended is None:
-                    continue
-                if ended.reason != OOM_KILLED:
-                    if ended.exit_code == 137:
-                        self._not_oom.add(key)
-                elif ended.finished_at is None:
-                    self._without_time.add(key)
-                else:
-                    at = int(ended.finished_at.timestamp())
-                    self.add(key, _with_limit(at, _limit_of(pod, status)))
 
     def read_event(self, event: Event) -> None:
         subject, seen = event.subject, event.last_seen_at
@@ -225,29 +214,6 @@ def _each_once(kills: Iterable[Kill]) -> Iterator[Kill]:
         is_near = place < len(known) and known[place] <= one.at + SAME_KILL_SECONDS
         if one.is_limit_known or not is_near:
             yield one
-
-
-def _with_limit(at: int, limit: tuple[int | None, bool]) -> Kill:
-    return Kill(at, *limit, "status")
-
-
-def _limit_of(pod: Pod, status: ContainerStatus) -> tuple[int | None, bool]:
-    """The memory limit that the pod gives the container, and whether that is known.
-
-    What is in force beats what the spec asks for: a resize may be under way.
-    """
-    resources = status.resources or _resources_in(pod, status.name)
-    if resources is None:
-        return None, False
-    try:
-        return setting_of_resources(resources).memory.limit or None, True
-    except InvalidInputError:
-        return None, False
-
-
-def _resources_in(pod: Pod, name: str) -> ResourceRequirements | None:
-    named: Iterator[Container] = (one for one in containers_of(pod.spec) if one.name == name)
-    return next((one.resources for one in named), None)
 
 
 def _container_in(field_path: str) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from engines.contracts.requests import DecisionRequest, convert_part
 from engines.contracts.verdict import SafetyLimits
+from engines.resource_policy.floors import ANSWERING_FACTOR
 
 CAUTIOUS_MEMORY_FACTOR = 1.2
 """The preset for who would rather raise twice than too much."""
@@ -30,7 +31,7 @@ class RecordedKill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class OomParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a request may ask of OOM remediation. All have defaults."""
 
-    memory_factor: Annotated[float, msgspec.Meta(gt=1, le=2)] = 1.5
+    memory_factor: Annotated[float, msgspec.Meta(gt=1, le=2)] = ANSWERING_FACTOR
     """New memory is the limit at the kill times this; 1.2 is the cautious preset."""
     oom_history: tuple[RecordedKill, ...] = ()
     """Kills that were seen earlier: a pod's status shows one at a time."""

@@ -1,6 +1,7 @@
 """The workloads of a cluster: for each container a change, or the reason why it stays."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from engines.contracts.results import Skipped
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.resource_policy.acceptance import Acceptance, ResourceChange
 from engines.resource_policy.attribution import is_topmost
+from engines.resource_policy.floors import FLOOR_HOLDS, floor_after_kills
 from engines.resource_policy.injection import (
     as_it_runs,
     distinct_specs,
@@ -22,6 +24,7 @@ from engines.resource_policy.injection import (
     settings_of_injected,
 )
 from engines.resource_policy.settings import (
+    Pair,
     QosClass,
     Setting,
     containers_of,
@@ -29,6 +32,7 @@ from engines.resource_policy.settings import (
     qos_class,
     setting_of,
 )
+from engines.resource_policy.status_kills import kills_in
 from engines.resource_policy.templates import scaled_on
 from engines.rightsizing.containers import Outcome, Proposal, Situation, propose
 from engines.rightsizing.histories import Histories
@@ -115,6 +119,7 @@ class _Judge:
             for one in sorted(parameters.memory_floors, key=lambda one: one.bytes)
             if one.holds_at(now)
         }
+        self._kills = _recent_kills(snapshot, now)
         self._held = {
             (one.namespace, one.kind, one.name, one.container) for one in parameters.hold_memory
         }
@@ -189,6 +194,7 @@ class _Judge:
             least_memory=max(
                 self._floors.get((metadata.namespace, workload.kind, metadata.name, name), 0),
                 self._memory_of_heap(container),
+                self._floor_of_kills(row, name, setting.memory),
             ),
             scaled_on=scaled_on(self._snapshot.hpas, workload, name),
             memory_held_by=self._memory_held_by(workload, container),
@@ -197,6 +203,12 @@ class _Judge:
             and not (setting.cpu.request or 0) % 1000,
         )
         return propose(situation, self._parameters)
+
+    def _floor_of_kills(self, row: int, container: str, memory: Pair) -> int:
+        """What must stay of its memory after the OOM kills that its pods' statuses tell of."""
+        if (row, container) not in self._kills:
+            return 0
+        return floor_after_kills(memory, self._kills[row, container]) or 0
 
     def _memory_of_heap(self, container: Container) -> int:
         """What a container needs whose heap has a ceiling in its template: the ceiling and what
@@ -215,6 +227,21 @@ class _Judge:
         if container.heap_follows_limit and container.max_heap_bytes is None:
             return "its heap, which is sized in percent of the limit, so that its use follows it"
         return ""
+
+
+def _recent_kills(
+    snapshot: ClusterSnapshot, now: datetime
+) -> Mapping[tuple[int, str], Sequence[int]]:
+    """The limits, where they are known, of the last fortnight's OOM kills, by row of the workload
+    and container."""
+    found: dict[tuple[int, str], list[int]] = defaultdict(list)
+    pods = snapshot.pods
+    for row, pod in zip(pods.workload.tolist(), pods.items, strict=True):
+        for kill in kills_in(pod):
+            if row >= 0 and kill.at is not None and now - FLOOR_HOLDS < kill.at:
+                limit = kill.limit_bytes
+                found[row, kill.container] += [] if limit is None else [limit]
+    return found
 
 
 def _kept(workload: Workload, container: str, outcome: Outcome) -> Skipped:

@@ -291,6 +291,23 @@ def test_the_limit_in_force_beats_that_of_the_spec():
     assert memory_of(remedy(*web(statuses=[status]))) == (450, 900)
 
 
+def test_a_limit_that_is_no_amount_is_not_known():
+    status = {**a_status(), "resources": {"limits": {"memory": "much"}}}
+
+    response = remedy(*web(statuses=[status]))
+
+    assert memory_of(response) == (384, 768)
+    assert response.recommendations[0].evidence["is_base_known"] is False
+
+
+def test_a_status_of_a_container_that_is_not_in_the_spec_tells_no_limit():
+    ephemeral = a_status("debugger")
+
+    response = remedy(*web(statuses=[ephemeral]))
+
+    assert reasons(response) == {"web/debugger": "not_in_template"}
+
+
 def test_a_limit_of_zero_is_none():
     """So it was the node that ran out of memory, and the request is raised."""
     response = remedy(*web(a_container(memory="400Mi", memory_limit="0")))

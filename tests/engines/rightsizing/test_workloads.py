@@ -1,5 +1,7 @@
 """Whose template it is, what a cluster would take, and which pods' use counts."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -233,6 +235,51 @@ def test_a_noted_workload_beats_the_name_of_a_pod():
 
     assert only(answer(noted)).recommended["memory_request_bytes"] == 575 * MIB
     assert "unattributed_usage" in warnings(answer(row))
+
+
+# kills
+
+HALF = a_container(memory="512Mi", memory_limit="512Mi")
+
+
+def killed(days_ago, *, reason="OOMKilled", pod=HALF, **more):
+    """The first pod, whose container ended so; its own limit was that of ``pod``."""
+    moment = (NOW - timedelta(days=days_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ended = {"terminated": {"reason": reason, "exitCode": 137, "finishedAt": moment}}
+    return a_pod(
+        POD_NAMES[0],
+        on="node-a",
+        spec={"containers": [pod]},
+        status={"containerStatuses": [{"name": "main", "lastState": ended}]},
+        **more,
+    )
+
+
+def memory_after(pod, container=HALF):
+    """What becomes of the memory request in MiB; None: it stays. 200 MiB were used."""
+    workload = a_workload("web", pod_spec={"containers": [container]})
+    twin = a_pod(POD_NAMES[1], on="node-a", spec={"containers": [container]})
+    response = size(a_history_of(workload, REPLICA_SET, pod, twin, usage=both_pods()))
+    [recommendation] = response.recommendations
+    is_kept = "memory" in recommendation.evidence["kept"]
+    return None if is_kept else recommendation.recommended["memory_request_bytes"] // MIB
+
+
+@pytest.mark.parametrize(("days_ago", "expected"), [(0, None), (13.99, None), (14, 230), (30, 230)])
+def test_memory_that_was_killed_for_is_not_lowered_for_a_fortnight(days_ago, expected):
+    """Samples did not see the peak; the kill did."""
+    assert memory_after(killed(days_ago)) == expected
+
+
+def test_only_oom_kills_hold_memory():
+    assert memory_after(killed(1, reason="Error")) == 230
+
+
+def test_memory_raised_far_beyond_a_kill_falls_to_what_answers_it():
+    """Killed at 512 MiB; 768 answer that, and 2,048 are there."""
+    container = a_container(memory="2Gi", memory_limit="2Gi")
+
+    assert memory_after(killed(1), container) == 768
 
 
 # which containers
