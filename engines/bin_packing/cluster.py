@@ -312,6 +312,14 @@ class ClusterPacker:
             occupancy.take_away(node)
         return occupancy
 
+    def occupancy_with(self, packing: Packing) -> Occupancy:
+        """The cluster after a complete packing: nodes have gone, and their pods are placed."""
+        occupancy = self.occupancy_without(packing.kept)
+        pods = self._cluster.pods[packing.movers]
+        for pod, node in zip(pods.tolist(), packing.target.tolist(), strict=True):
+            occupancy.place(pod, node)
+        return occupancy
+
     def _place_particular(self, movers: Rows, kept: Flags) -> Rows:
         """The least free pods first; then those that ended where they would not be let in are
         taken out again, as pods that came after them changed the rules' counts."""

@@ -1,16 +1,20 @@
 """Why nodes that might have gone stay: what the search leaves has its reasons, too."""
 
+from functools import cached_property
+
 import numpy as np
 
 from engines.bin_packing.cluster import ClusterPacker
 from engines.bin_packing.decision import Decision
-from engines.bin_packing.kernels import Rows
+from engines.bin_packing.kernels import matches
+from engines.bin_packing.problem import scarcity
 from engines.bin_packing.reasons import Finding, NodeReason
-from engines.scheduling import Occupancy, RefusalReason, why_not
+from engines.scheduling import Occupancy, RefusalReason, feasible_nodes, why_not
 
 MOST_SUBJECTS = 20
-MOST_PLACED_AGAIN = 200
-"""Nodes for which the blocking pods are looked for; for the others the reason stands alone."""
+MOST_PLACED_AGAIN, MOST_COMPARED = 200, 100_000
+"""Nodes for which the blocking pods are looked for, and those times all nodes; for the others the
+reason stands alone."""
 
 _R = NodeReason
 
@@ -23,13 +27,13 @@ def kept_findings(decision: Decision) -> dict[int, Finding]:
     stuck_homes = _stuck_homes(decision)
     explain = _Explanation(decision)
     findings = {}
-    for count, row in enumerate(rows.tolist()):
+    for row in rows.tolist():
         if row in receivers:
             findings[row] = Finding(_R.RECEIVES_PODS, tuple(receivers[row][:MOST_SUBJECTS]))
         elif row in stuck_homes:
             findings[row] = Finding(_R.WOULD_LEAVE_PODS_PENDING, tuple(stuck_homes[row]))
         else:
-            findings[row] = explain.limit(row) or explain.room(row, count < MOST_PLACED_AGAIN)
+            findings[row] = explain.limit(row) or explain.room(row)
     return findings
 
 
@@ -60,7 +64,14 @@ class _Explanation:
     def __init__(self, decision: Decision) -> None:
         self._decision = decision
         self._cluster = decision.cluster
-        self._packer = ClusterPacker(decision.cluster)
+        problem = decision.cluster.problem
+        self._weights = scarcity(problem.requests, problem.room)
+        self._tries_left = min(MOST_PLACED_AGAIN, MOST_COMPARED // len(problem.cost))
+
+    @cached_property
+    def _end(self) -> Occupancy:
+        """The cluster as the plan leaves it."""
+        return ClusterPacker(self._cluster).occupancy_with(self._decision.packing)
 
     def limit(self, row: int) -> Finding | None:
         """The limit that would break without the node."""
@@ -76,32 +87,48 @@ class _Explanation:
         is_safety = any(at in self._cluster.safety_limits for at in broken)
         return Finding(_R.BREAKS_SAFETY_LIMIT) if is_safety else None
 
-    def room(self, row: int, name_pods: bool) -> Finding:
+    def room(self, row: int) -> Finding:
         """The pods of the node that find no room beside what the plan has placed."""
-        problem = self._cluster.problem
-        own = np.flatnonzero(problem.home == row)
-        if not name_pods or not len(own):
-            reason = _R.NO_ROOM if len(own) else _R.SAVING_TOO_SMALL
-            return Finding(reason)
-        kept = self._decision.packing.kept & (np.arange(len(problem.cost)) != row)
-        packing = self._packer.pack(kept)
-        stuck = [pod for pod in packing.unplaced.tolist() if problem.home[pod] == row]
-        return self._named(row, np.array(stuck or own.tolist(), np.int64))
-
-    def _named(self, row: int, stuck: Rows) -> Finding:
-        """Pods and the rule that speaks most often against one of them."""
-        items = self._cluster.context.snapshot.pods.items
-        pods = self._cluster.pods[stuck].tolist()
+        cluster = self._cluster
+        own = np.flatnonzero(cluster.problem.home == row)
+        if not len(own):
+            return Finding(_R.SAVING_TOO_SMALL)
+        if not self._tries_left:
+            return Finding(_R.NO_ROOM)
+        self._tries_left -= 1
+        pods = cluster.pods[self._homeless(row, own.tolist()) or own.tolist()].tolist()
+        items = cluster.context.snapshot.pods.items
         names = sorted(items[pod].key for pod in pods)
         return Finding(_R.NO_ROOM, tuple(names[:MOST_SUBJECTS]), self._why(row, pods[0]))
 
+    def _homeless(self, row: int, own: list[int]) -> list[int]:
+        """Those of the node's own pods that find no other place, one after the other."""
+        problem, pods, end = self._cluster.problem, self._cluster.pods, self._end
+        homeless = []
+        for one in own:
+            end.remove(int(pods[one]))
+        for one in own:
+            mask = feasible_nodes(int(pods[one]), end) & problem.allowed[problem.kind[one]]
+            mask[row] = False
+            nodes = np.flatnonzero(mask)
+            if len(nodes):
+                rooms = np.ascontiguousarray(end.free[:, nodes].T)
+                best = np.argmax(matches(problem.requests[one], rooms, self._weights))
+                end.place(int(pods[one]), int(nodes[best]))
+            else:
+                homeless.append(one)
+        for one in own:
+            if end.node_of[pods[one]] >= 0:
+                end.remove(int(pods[one]))
+            end.place(int(pods[one]), row)
+        return homeless
+
     def _why(self, row: int, pod: int) -> str:
-        occupancy: Occupancy = self._cluster.occupancy.copy()
-        if occupancy.node_of[pod] >= 0:
-            occupancy.remove(pod)
-        others = [one for one in range(len(self._cluster.problem.cost)) if one != row]
+        """The rules that speak first against the pod, and on how many nodes."""
+        end, home = self._end, self._end.remove(pod)
         counts: dict[RefusalReason, int] = {}
-        for node in others:
-            for refusal in why_not(pod, node, occupancy)[:1] if occupancy.present[node] else ():
+        for node in np.flatnonzero(end.present).tolist():
+            for refusal in why_not(pod, node, end)[:1] if node != row else ():
                 counts[refusal.reason] = counts.get(refusal.reason, 0) + 1
+        end.place(pod, home)
         return ", ".join(f"{counts[one]} x {one}" for one in sorted(counts))

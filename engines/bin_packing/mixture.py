@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, hstack, kron, vstack
 from engines.bin_packing.kernels import Flags, Rows, Weights
 from engines.bin_packing.problem import PackingProblem
 
-DIRECTIONS = 7
+DIRECTIONS = 14
 
 MOST_GROUPS = 64
 """Nodes whose rooms are alike in shape, ratio by ratio, share their rows of the program."""
