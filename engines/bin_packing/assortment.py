@@ -1,6 +1,7 @@
 """What is to be bought: nodes of several sizes and prices, for pods of several classes."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
 
 Nodes = list[tuple[int, Rows]]
 """Of each node its size (a row of the assortment) and how many pods of each class it takes."""
+
+_TOLERANCE = 1e-8  # of the solver's sums: a bound so little above a cost does not exclude it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,18 +41,17 @@ class Assortment:
 
 class Sums(NamedTuple):
     """Where only sums count: how many of each node size, what a unit of each resource is worth in
-    micro-dollars, and the cost."""
+    micro-dollars, and what whole nodes cost at least."""
 
     amounts: Weights
     worth: Weights
-    cost: float
+    bound: float
 
 
 def by_sums(assortment: Assortment, counts: Rows, most: Rows) -> Sums:
     """The linear program over node sizes for so many pods, and so many nodes at most.
 
-    Its cost is one that whole nodes cannot be below. Where there are not nodes enough, as if there
-    were.
+    Where there are not nodes enough, as if there were.
     """
     total = (counts @ assortment.sizes).astype(np.float64)
     scale, unit = np.maximum(total, 1.0), float(assortment.cost.max())
@@ -67,6 +69,13 @@ def by_sums(assortment: Assortment, counts: Rows, most: Rows) -> Sums:
     beyond = np.maximum(assortment.rooms @ worth - assortment.cost, 0.0)
     bound = float(total @ worth - beyond @ np.minimum(most, counts.sum()))
     return Sums(result.x, worth, bound)
+
+
+def whole_cost(assortment: Assortment, bound_micro_usd: float) -> int:
+    """The least cost of whole nodes that is no less than this bound: costs come in the steps that
+    divide the price of every size."""
+    step = max(int(np.gcd.reduce(assortment.cost)), 1)
+    return step * max(0, ceil(bound_micro_usd * (1 - _TOLERANCE) / step))
 
 
 def in_smaller_sizes(assortment: Assortment, nodes: Nodes, spare: Rows) -> Nodes:

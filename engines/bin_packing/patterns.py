@@ -10,14 +10,13 @@ the rest is solved again.
 The bound holds for every packing, whatever the search did: by weak duality, from knapsack bounds.
 """
 
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, hstack, vstack
 
-from engines.bin_packing.assortment import Assortment, Nodes, by_sums, in_smaller_sizes
+from engines.bin_packing.assortment import Assortment, Nodes, by_sums, in_smaller_sizes, whole_cost
 from engines.bin_packing.kernels import Rows, Weights
 from engines.bin_packing.knapsack import Filling, best_filling, unit_of
 
@@ -65,7 +64,9 @@ def pack_patterns(assortment: Assortment, start: Nodes) -> PatternPlan:
         solution, _ = generator.solve(counts, most, MOST_ROUNDS_AGAIN)
     nodes = in_smaller_sizes(assortment, nodes, most)
     is_better = not counts.any() and assortment.cost_of(nodes) < assortment.cost_of(start)
-    return PatternPlan(nodes if is_better else start, generator.in_micro_usd(bound))
+    return PatternPlan(
+        nodes if is_better else start, whole_cost(assortment, bound * generator.scale)
+    )
 
 
 class _Generator:
@@ -73,24 +74,19 @@ class _Generator:
 
     def __init__(self, assortment: Assortment, start: Nodes) -> None:
         self._assortment = assortment
-        self._scale = float(assortment.cost.max())
-        self._cost = assortment.cost / self._scale
+        self.scale = float(assortment.cost.max())
+        self._cost = assortment.cost / self.scale
         self._fits = assortment.fits()
         self._unit = unit_of(assortment.sizes[:, 0], int(assortment.rooms[:, 0].max()))
         self._known: set[tuple[int, bytes]] = set()
         self._node_size: list[int] = []
         self._taken: list[Rows] = []
-        worth = by_sums(assortment, assortment.counts, assortment.most).worth / self._scale
+        worth = by_sums(assortment, assortment.counts, assortment.most).worth / self.scale
         self._by_sums = self._center = assortment.sizes @ worth
         self._worth_of_rooms = assortment.rooms @ worth
         self._prices = np.tile(worth[1:], (len(assortment.rooms), 1))
         for size, taken in start:
             self._append(size, taken)
-
-    def in_micro_usd(self, bound: float) -> int:
-        """A bound on whole nodes: the next sum that the costs of nodes can have."""
-        step = max(int(np.gcd.reduce(self._assortment.cost)), 1)
-        return step * max(0, ceil(bound * self._scale * (1 - 1e-9) / step - 1e-6))
 
     def solve(self, counts: Rows, most: Rows, rounds: int) -> tuple[_Solution, float]:
         """The program over the columns, and new columns as long as they help; and the bound on

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engines.bin_packing.assortment import Assortment, Nodes
+from engines.bin_packing.assortment import Assortment, by_sums, whole_cost
 from engines.bin_packing.buying import buy_in_turn
 from engines.bin_packing.filling import classes_of, fill_in_turn
 from engines.bin_packing.kernels import Flags, Rows
-from engines.bin_packing.patterns import pack_patterns
+from engines.bin_packing.patterns import PatternPlan, pack_patterns
 from engines.bin_packing.problem import Packer, Packing, PackingProblem
 from engines.bin_packing.relaxation import Choice
 
@@ -37,6 +37,17 @@ def purchases(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterato
         if stays.tobytes() not in tried:
             tried.add(stays.tobytes())
             yield _bought(problem, packer, stays)
+
+
+def cheapest_nodes(assortment: Assortment) -> PatternPlan:
+    """Bought one after the other, and where pods and nodes are of few kinds by patterns; with a
+    bound on what any nodes for all the pods cost."""
+    nodes = buy_in_turn(assortment)
+    is_small = len(assortment.sizes) <= MOST_CLASSES and len(assortment.rooms) <= MOST_SIZES
+    if nodes and is_small:
+        return pack_patterns(assortment, nodes)
+    bound = by_sums(assortment, assortment.counts, assortment.most).bound
+    return PatternPlan(nodes, whole_cost(assortment, bound))
 
 
 def _bought(problem: PackingProblem, packer: Packer, stays: Flags) -> Packing:
@@ -83,7 +94,7 @@ def _nodes_for(problem: PackingProblem, pods: Rows, kept: Flags) -> Flags:
         most=np.array([len(group) for group in groups], np.int64),
         open_to=problem.allowed[:, first].T[:, classes.kinds],
     )
-    nodes = _cheapest(assortment)
+    nodes = cheapest_nodes(assortment).nodes
     for size, group in enumerate(groups):
         chosen[group[: sum(size == one for one, _ in nodes)]] = True
     return chosen
@@ -96,12 +107,3 @@ def _alike(problem: PackingProblem, rows: Rows) -> list[Rows]:
     keys = np.column_stack((problem.cost[rows], problem.room[rows], problem.allowed[:, rows].T))
     _, of_row = np.unique(keys, axis=0, return_inverse=True)
     return [rows[of_row.ravel() == group] for group in range(int(of_row.max()) + 1)]
-
-
-def _cheapest(assortment: Assortment) -> Nodes:
-    """Bought one after the other; where pods and nodes are of few kinds, by patterns."""
-    nodes = buy_in_turn(assortment)
-    is_small = len(assortment.sizes) <= MOST_CLASSES and len(assortment.rooms) <= MOST_SIZES
-    if nodes and is_small:
-        return pack_patterns(assortment, nodes).nodes
-    return nodes
