@@ -64,11 +64,15 @@ class RolloutRisk(StrEnum):
 def rollout_risk(workload: Workload) -> RolloutRisk | None:
     """Whether a change of the template takes away more than half of the pods at once.
 
-    Changes of DaemonSets and of what starts pods later (Jobs, CronJobs) are gentle by nature.
+    Changes of what starts pods later (Jobs, CronJobs) are gentle by nature.
     """
     match workload:
-        case Job() | CronJob() | DaemonSet():
+        case Job() | CronJob():
             return None
+        case DaemonSet():
+            update = workload.spec.update_strategy.rolling_update
+            at_once = update.max_unavailable if update else None
+            return _risk_of_share(at_once, workload.status.desired_number_scheduled)
         case Deployment() if workload.spec.replicas > 1:
             return _deployment_risk(workload)
         case _ if workload.spec.replicas == 1:
@@ -90,7 +94,7 @@ def _deployment_risk(workload: Deployment) -> RolloutRisk | None:
 
 
 def _risk_of_share(at_once: IntOrPercent | None, replicas: int) -> RolloutRisk | None:
-    """Kubernetes' defaults (25 % of a Deployment, one pod of a StatefulSet) are gentle."""
+    """Kubernetes' defaults (25 % of a Deployment, one pod of the others) are gentle."""
     if at_once is None or replicas < 2:
         return None
     text = str(at_once)

@@ -551,6 +551,32 @@ def test_more_than_half_of_the_pods_at_once_need_consent(more, needs):
     assert any(one.code == "needs_consent" for one in response.warnings) is (needs is not None)
 
 
+@pytest.mark.parametrize(
+    ("at_once", "nodes", "needs"),
+    [
+        (None, 4, None),
+        (2, 4, None),
+        (3, 4, "more_than_half_at_once"),
+        ("50%", 4, None),
+        ("100%", 4, "more_than_half_at_once"),
+        ("100%", 1, None),  # one pod is all there ever is on a node
+    ],
+)
+def test_a_daemonset_may_not_lose_more_than_half_of_its_pods_at_once(at_once, nodes, needs):
+    update = {} if at_once is None else {"rollingUpdate": {"maxUnavailable": at_once}}
+    agent = a_workload(
+        "agent",
+        kind="DaemonSet",
+        spec={"updateStrategy": update},
+        pod_spec={"containers": [USUAL]},
+        status={"desiredNumberScheduled": nodes},
+    )
+
+    response = remedy(agent, oom_history=[recorded(1, pod="agent-xvr4q")])
+
+    assert only(response).evidence["needs_consent"] == needs
+
+
 @pytest.mark.parametrize("how", ["parameter", "annotation"])
 def test_consent_is_a_parameter_or_an_annotation(how):
     annotations = {"cloudoptim.io/oom-remediation": "allow-restart"}
