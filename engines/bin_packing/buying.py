@@ -5,6 +5,7 @@ filled with what is left, and the one whose pods are worth most for its cost is 
 fit only into sizes that are too dear for the others come first, so that others fill these up.
 """
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
@@ -19,7 +20,7 @@ from engines.bin_packing.assortment import (
 from engines.bin_packing.filling import Aim, fill_node, fullness
 from engines.bin_packing.kernels import Flags, Rows
 
-PRICINGS = 60
+PRICINGS = 30
 """Times that the program over sums is solved anew, about evenly over the nodes."""
 
 LARGE_FIRST_TRIED = (1.0, 1.1, 1.3)
@@ -28,9 +29,10 @@ LARGE_FIRST_TRIED = (1.0, 1.1, 1.3)
 _IN_USE = 1e-6
 
 
-def buy_in_turn(assortment: Assortment) -> Nodes:
-    """The cheapest nodes found for all pods that fit into any."""
-    plans = [_Buyer(assortment, one).buy() for one in LARGE_FIRST_TRIED]
+def buy_in_turn(assortment: Assortment, tried: Sequence[float] = LARGE_FIRST_TRIED) -> Nodes:
+    """The cheapest nodes found for all pods that fit into any; ``tried``: preferences of large
+    pods."""
+    plans = [_Buyer(assortment, one).buy() for one in tried]
     return min(plans, key=assortment.cost_of)
 
 

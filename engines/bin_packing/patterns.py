@@ -20,6 +20,9 @@ from engines.bin_packing.assortment import Assortment, Nodes, by_sums, in_smalle
 from engines.bin_packing.kernels import Rows, Weights
 from engines.bin_packing.knapsack import Filling, best_filling, unit_of
 
+MOST_CLASSES, MOST_SIZES = 40, 12
+"""Up to so many classes of pods and sizes of nodes patterns are worth their time."""
+
 MOST_ROUNDS, MOST_ROUNDS_AGAIN = 60, 2
 """Rounds of column generation for all pods, and for what is left after each fixing."""
 
@@ -51,9 +54,9 @@ class _Solution(NamedTuple):
 
 
 def pack_patterns(assortment: Assortment, start: Nodes) -> PatternPlan:
-    """The cheapest nodes found, ``start`` among them, and the bound.
+    """The cheapest nodes found for as many pods as find room, ``start`` among them; and the bound.
 
-    The patterns of ``start``, nodes for all pods, are those to begin with.
+    The patterns of ``start`` are those to begin with.
     """
     generator = _Generator(assortment, start)
     counts, most = assortment.counts.copy(), assortment.most.copy()
@@ -63,10 +66,15 @@ def pack_patterns(assortment: Assortment, start: Nodes) -> PatternPlan:
         nodes += fixed
         solution, _ = generator.solve(counts, most, MOST_ROUNDS_AGAIN)
     nodes = in_smaller_sizes(assortment, nodes, most)
-    is_better = not counts.any() and assortment.cost_of(nodes) < assortment.cost_of(start)
-    return PatternPlan(
-        nodes if is_better else start, whole_cost(assortment, bound * generator.scale)
-    )
+    best = min(start, nodes, key=lambda one: (_left_over(assortment, one), assortment.cost_of(one)))
+    return PatternPlan(best, whole_cost(assortment, bound * generator.scale))
+
+
+def _left_over(assortment: Assortment, nodes: Nodes) -> float:
+    """The CPU and memory of pods without a node, in shares of what all pods ask for."""
+    left = assortment.counts - sum((taken for _, taken in nodes), np.zeros_like(assortment.counts))
+    total = np.maximum(assortment.counts @ assortment.sizes, 1)
+    return float((left @ assortment.sizes / total).sum())
 
 
 class _Generator:

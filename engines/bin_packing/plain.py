@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engines.bin_packing.alike import share_out
 from engines.bin_packing.filling import fill_in_turn
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights, place_in_order
 from engines.bin_packing.problem import Packing, PackingProblem, largest_first, scarcity
@@ -33,24 +34,29 @@ def place_plain(
     """The node of each pod, -1 for those without room; ``room`` is spent.
 
     Pod by pod, the largest first; if that leaves some over, node by node, the one with most room
-    first. The way that leaves less counts.
+    first; if that does, too, by patterns where pods and nodes are of few kinds. The way that leaves
+    least counts.
     """
     requests, kind, open_to = problem.requests[pods], problem.kind[pods], problem.allowed & kept
-    by_pod = room.copy()
+    rest = room.copy()
     target = place_in_order(
-        largest_first(requests, weights), requests, kind, open_to, by_pod, weights
+        largest_first(requests, weights), requests, kind, open_to, rest, weights
     )
     if (target >= 0).all():
-        room[:] = by_pod
+        room[:] = rest
         return target
     turn = np.flatnonzero(kept)
     turn = turn[np.argsort(-(room[turn] * weights).sum(axis=1), kind="stable")]
-    by_node = room.copy()
-    other = fill_in_turn(requests, kind, open_to, by_node, turn)
-    if _weight_left(requests, other, weights) < _weight_left(requests, target, weights):
-        room[:] = by_node
-        return other
-    room[:] = by_pod
+    for place in (fill_in_turn, share_out):
+        other_room = room.copy()
+        other = place(requests, kind, open_to, other_room, turn)
+        if other is None:
+            break
+        if _weight_left(requests, other, weights) < _weight_left(requests, target, weights):
+            target, rest = other, other_room
+        if (target >= 0).all():
+            break
+    room[:] = rest
     return target
 
 

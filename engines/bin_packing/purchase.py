@@ -9,19 +9,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engines.bin_packing.alike import alike
 from engines.bin_packing.assortment import Assortment, by_sums, whole_cost
 from engines.bin_packing.buying import buy_in_turn
 from engines.bin_packing.filling import classes_of, fill_in_turn
 from engines.bin_packing.kernels import Flags, Rows
-from engines.bin_packing.patterns import PatternPlan, pack_patterns
+from engines.bin_packing.patterns import MOST_CLASSES, MOST_SIZES, PatternPlan, pack_patterns
 from engines.bin_packing.problem import Packer, Packing, PackingProblem
 from engines.bin_packing.relaxation import Choice
 
 STAYING_SHARES = (1e-7, 0.5, 1 - 1e-7, 1.0)
 """Nodes of which the program keeps more than this share stay; each is tried, 1.0: all may go."""
-
-MOST_CLASSES, MOST_SIZES = 40, 12
-"""Up to so many classes of pods and sizes of nodes patterns are looked for, too."""
 
 MOST_ROUNDS = 3
 """Times that nodes are bought for pods that the packer found no room for."""
@@ -81,7 +79,9 @@ def _left_over(problem: PackingProblem, stays: Flags) -> Rows:
 def _nodes_for(problem: PackingProblem, pods: Rows, kept: Flags) -> Flags:
     """New nodes, beside those kept, for these pods."""
     chosen = np.zeros(len(problem.cost), np.bool_)
-    groups = _alike(problem, np.flatnonzero(problem.is_new & problem.is_flexible & ~kept))
+    rows = np.flatnonzero(problem.is_new & problem.is_flexible & ~kept)
+    traits = (problem.cost[rows], problem.room[rows], problem.allowed[:, rows].T)
+    groups = alike(rows, np.column_stack(traits))
     if not len(pods) or not groups:
         return chosen
     classes = classes_of(problem.requests[pods], problem.kind[pods])
@@ -98,12 +98,3 @@ def _nodes_for(problem: PackingProblem, pods: Rows, kept: Flags) -> Flags:
     for size, group in enumerate(groups):
         chosen[group[: sum(size == one for one, _ in nodes)]] = True
     return chosen
-
-
-def _alike(problem: PackingProblem, rows: Rows) -> list[Rows]:
-    """The nodes in groups of the same room, price and pods that could run there."""
-    if not len(rows):
-        return []
-    keys = np.column_stack((problem.cost[rows], problem.room[rows], problem.allowed[:, rows].T))
-    _, of_row = np.unique(keys, axis=0, return_inverse=True)
-    return [rows[of_row.ravel() == group] for group in range(int(of_row.max()) + 1)]
