@@ -60,6 +60,36 @@ def test_savings_are_the_freed_requests_at_the_split_of_the_nodes_price():
     assert response.evidence["usd_month_realisable_now"] == 0
 
 
+def test_the_evidence_says_what_was_measured():
+    """169 samples of each of two pods over a week, an hour apart."""
+    response = sized()
+
+    evidence = only(response).evidence
+    assert evidence["cpu"] == {
+        "p95_millicores": 200,
+        "samples": 338,
+        "span_hours": 168,
+        "pods": 2,
+        "peak_millicores": 200,
+        "average_millicores": 200,
+    }
+    assert evidence["memory"] == {
+        "samples": 338,
+        "span_hours": 168,
+        "pods": 2,
+        "peak_bytes": 200 * MIB,
+        "average_bytes": 200 * MIB,
+    }
+    assert response.evidence["usage"] == {
+        "containers_measured": 2,
+        "samples": 338,
+        "seconds_between_samples": 3600,
+        "newest_at": NOW.isoformat(),
+    }
+    assert "P95 200m, peak 200m" in only(response).reason
+    assert "memory request 1024 MiB -> 230 MiB (peak 200 MiB)" in only(response).reason
+
+
 @pytest.mark.parametrize(
     ("samples", "hours", "is_enough"),
     [(100, 24.0, True), (99, 24.0, False), (100, 23.9, False), (1000, 23.9, False)],
@@ -81,6 +111,7 @@ def test_without_any_usage_nothing_is_enough():
     assert reasons(response) == {"web/main": "not_enough_data"}
     assert "0 samples" in response.skipped[0].message
     assert "no_usage" in {one.code for one in response.warnings}
+    assert response.estimated_savings == 0
 
 
 def test_asleep_and_absent_are_not_zero():

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from engines.contracts.errors import InvalidInputError
 from engines.contracts.pricing import InstanceType
 from engines.rightsizing.type_table import FamilyClass, TypeTable, cell_of, class_of
 from tests.builders import (
@@ -19,6 +20,7 @@ from tests.builders import (
     a_workload,
     an_instance_type,
     an_on_demand_price,
+    instance_id_for,
 )
 from tests.engines.rightsizing.builders import only, readings, reasons, size
 
@@ -108,6 +110,43 @@ def test_a_smaller_type_saves_the_difference_of_two_prices():
     assert only(response).savings_usd_month == Decimal(73)  # 0.10 x 730
     assert response.estimated_savings == Decimal(73)
     assert only(response).evidence["basis"] == "usage"
+
+
+def test_a_node_is_named_with_its_instance():
+    response = busy(0.2)
+
+    assert only(response).subject.instance_id == instance_id_for("node-a")
+
+
+@pytest.mark.parametrize(("down", "up", "is_taken"), [(0.4, 0.41, True), (0.4, 0.4, False)])
+def test_the_two_limits_of_a_node_must_leave_room_between_them(down, up, is_taken):
+    document = a_document(a_node(), a_pod(on="node-a"))
+
+    def answer():
+        return size(document, level="node", node_down_below=down, node_up_above=up)
+
+    if is_taken:
+        assert answer().status == "ok"
+    else:
+        with pytest.raises(InvalidInputError, match="node_down_below must be less"):
+            answer()
+
+
+@pytest.mark.parametrize(("down", "is_down"), [(0.3, False), (0.31, True)])
+def test_what_is_too_large_is_a_parameter(down, is_down):
+    """4,916 MiB of 16 GiB are 30.005 %."""
+    pod = a_pod(on="node-a")
+    document = a_document(
+        a_node(),
+        pod,
+        usage=readings("web-1", cpu=0.1, mib=4916),
+        instance_types=(LARGE, XLARGE),
+        on_demand=tuple(an_on_demand_price(usd, instance_type=n) for n, usd in PRICES.items()),
+    )
+
+    response = size(document, level="node", node_down_below=down)
+
+    assert bool(response.recommendations) is is_down
 
 
 def test_measured_advice_has_steps():
