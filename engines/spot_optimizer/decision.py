@@ -129,17 +129,18 @@ def _with_a_place_for_all(situation: Situation) -> Decision:
 def _rehearsed(decision: Decision) -> Decision:
     """The same with more room, or more nodes left alone, where pods would stay pending.
 
-    What leaves no fewer pods pending, or is not worth it, is passed over.
+    Of all that are worth it the one that leaves fewest pods pending, the first of equal ones.
     """
-    for change in (_with_more_room, _with_more_room, _without_their_nodes):
+    best = decision
+    for change in _REMEDIES:
         if not decision.placement.pending:
             break
         other = _proposed(change(decision.situation, decision.placement.pending))
         if other.objection is not None or other.placement.unplaced:
             continue
-        if len(other.placement.pending) < len(decision.placement.pending):
-            decision = other
-    return decision
+        decision = other
+        best = min(best, decision, key=lambda one: len(one.placement.pending))
+    return best
 
 
 def _proposed(situation: Situation) -> Decision:
@@ -198,6 +199,9 @@ def _without_their_nodes(situation: Situation, unplaced: tuple[int, ...]) -> Sit
         by_node.setdefault(int(pods.node[row]), []).append(pods.items[row].key)
     roles = situation.roles.without(situation.state.cluster.nodes, by_node)
     return replace(situation, roles=roles)
+
+
+_REMEDIES = (_with_more_room, _with_more_room, _without_their_nodes, _without_their_nodes)
 
 
 def _objection(

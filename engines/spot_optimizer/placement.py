@@ -79,23 +79,29 @@ class Trial:
         )
 
     def pods_left_pending(self) -> tuple[int, ...] | None:
-        """The rows of moving pods that kube-scheduler would leave pending; None: not rehearsed.
+        """The rows of moving pods that kube-scheduler may leave pending; None: not rehearsed.
 
-        It does not know our targets, and spreads. Pods come to it by priority, and we assume by
-        name.
+        It does not know our targets, and spreads. Pods come to it by priority; those of equal
+        priority come by name in one rehearsal, and the other way round in a second.
         """
         pods = self._occupancy.context.snapshot.pods.items
         if len(self._moving) * len(pods) > MOST_COMPARISONS:
             return None
-        occupancy, scorer = self._occupancy.copy(), Scorer(self._occupancy.context)
-        pending = []
-        for row in sorted(self._moving, key=lambda row: (-pods[row].spec.priority, row)):
+        scorer = Scorer(self._occupancy.context)
+        by_name = sorted(self._moving, key=lambda row: -pods[row].spec.priority)
+        turned = sorted(self._moving, key=lambda row: (-pods[row].spec.priority, -row))
+        pending = {*self._rehearsed(by_name, scorer), *self._rehearsed(turned, scorer)}
+        return tuple(sorted(pending))
+
+    def _rehearsed(self, rows: Sequence[int], scorer: Scorer) -> Iterator[int]:
+        """The pods that find no node, if they come in this order."""
+        occupancy = self._occupancy.copy()
+        for row in rows:
             node = scorer.choose(row, occupancy)
             if node is None:
-                pending.append(row)
+                yield row
             else:
                 occupancy.place(row, node)
-        return tuple(sorted(pending))
 
 
 def _turn(needs: PodNeeds, row: int) -> tuple[bool, bool, int, int, int]:
