@@ -40,7 +40,7 @@ class FeedLine:
 
 def show_cards(cards: Sequence[Card]) -> None:
     """A row of cards of equal height that wraps where the window is narrow."""
-    least = 190 if len(cards) == 5 else 158  # so that no card stands alone in a second row
+    least = {5: 190, 6: 176}.get(len(cards), 158)  # so that rows of a narrow window are even
     st.html(
         f'<div class="co-cards" style="--co-least:{least}px">{"".join(map(_card, cards))}</div>'
     )

@@ -106,5 +106,9 @@ def plain(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Text that begins with a capital letter, as messages inside others do not."""
-    return text[:1].upper() + text[1:]
+    """Text that begins with a capital letter, as messages inside others do not.
+
+    A name that it begins with (``i-0abc``, ``m5.large``) stays as it is.
+    """
+    first = text.partition(" ")[0].rstrip(",;:.")
+    return text[:1].upper() + text[1:] if first.isalpha() else text

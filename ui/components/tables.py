@@ -35,7 +35,7 @@ Kind = Literal[
 Row = Mapping[str, Any]
 
 PAGE_ROWS = 200
-ONE_LINE = 60  # characters that a large column shows
+ONE_LINE = 50  # characters that a wide column shows
 WRAPPED_PIXELS = 66  # Streamlit wraps text in rows of more than 64 pixels
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _FORMATS = {
@@ -60,7 +60,7 @@ class Column:
     label: str
     kind: Kind = "text"
     help: str = ""
-    width: Literal["small", "medium", "large"] | None = None
+    width: Literal["small", "medium", "large"] | int | None = None  # a number: pixels
 
 
 def show_table(

@@ -52,6 +52,7 @@ UNITS = (
     Unit(words="mib", label="Size", write=lambda mib: size(mib * 1024**2)),
     Unit(words="gib", label="Size", write=lambda gib: f"{plain(gib, 1)} GiB"),
     Unit(words="millicores", label="CPU", write=lambda cpu: f"{plain(cpu / 1000, 3)} vCPU"),
+    Unit(words="vcpu", label="CPU", write=lambda cpu: f"{plain(cpu, 1)} vCPU"),
     Unit(words="seconds", label="Time", write=formatting.duration),
     Unit(words="hours", label="Time", write=lambda hours: f"{plain(hours, 1)} h"),
     Unit(words="days", label="Time", write=lambda days: f"{plain(days, 1)} days"),

@@ -14,10 +14,10 @@ from ui.components.formatting import plain
 COLUMNS = (
     tables.Column(name="subject", label="Subject"),
     tables.Column(name="action", label="Advice"),
-    tables.Column(name="current", label="Now", width="medium"),
-    tables.Column(name="recommended", label="Then", width="medium"),
     tables.Column(name="saving", label="Saves USD/month", kind="money"),
-    tables.Column(name="reason", label="Why", kind="prose", width="large"),
+    tables.Column(name="current", label="Now", kind="prose", width=170),
+    tables.Column(name="recommended", label="Then", kind="prose", width=170),
+    tables.Column(name="reason", label="Why", kind="prose", width=320),
     tables.Column(name="kind", label="Kind"),
 )
 MOVE_COLUMNS = (

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 import msgspec
 import streamlit as st
 
-from engines.contracts.plan import LaunchInstance, PlanStep, TerminateInstance, inverse_of
+from engines.contracts.plan import (
+    LaunchInstance,
+    PlanStep,
+    TerminateInstance,
+    Verify,
+    WaitForNode,
+    WaitForPods,
+    inverse_of,
+)
 from engines.contracts.results import (
     DecisionResponse,
     DecisionStatus,
@@ -268,6 +276,8 @@ def _source_row(one: DataSource, logged: LoggedDecision) -> tables.Row:
 
 
 def _undo(step: PlanStep) -> str:
+    if isinstance(step, WaitForNode | WaitForPods | Verify):
+        return "changes nothing"
     inverse = inverse_of(step)
     if inverse is None:
         return "cannot be undone"

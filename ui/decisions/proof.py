@@ -101,8 +101,8 @@ def _spot(known: Evidence) -> Iterator[str]:
         needed=known.text("pools_needed"),
     )
     yield from _say(
-        "Needed: {cpu} vCPU and {memory} for {pods}, {headroom} of it headroom; at least {own} "
-        "vCPU of that on-demand.",
+        "Needed: {cpu} and {memory} for {pods}, with {headroom} of headroom; at least {own} of "
+        "that on-demand.",
         cpu=known.text("required.total.vcpu"),
         memory=known.text("required.total.memory_gib"),
         pods=known.count("required.total.pods", "pod"),
@@ -119,8 +119,10 @@ def _spot(known: Evidence) -> Iterator[str]:
     )
     if known.value("placement.was_tried"):
         yield from _say(
-            "Every pod was then placed, one by one: {left} found no place.",
-            left=known.count("placement.pods_without_place", "pod"),
+            "Every pod was then placed: {left}.",
+            left="each found its place"
+            if known.value("placement.pods_without_place") == 0
+            else known.count("placement.pods_without_place", "found no place", "found no place"),
         )
     yield from _say(
         "Spot prices were {age} old, the interruption rates of {advisor}.",

@@ -44,7 +44,7 @@ def _choose_reason(skipped: Sequence[Skipped], key: str) -> str | None:
     return st.pills(
         "By reason",
         [reason for reason, _ in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))],
-        format_func=lambda reason: f"{wording.in_words(reason)} · {counted[reason]:,}",
+        format_func=lambda reason: f"{wording.parameter(reason)} · {counted[reason]:,}",
         key=f"{key}_reason",
         help="Pick one to see its subjects only; click it again to see all.",
     )

@@ -37,7 +37,7 @@ def show_combined(cluster: Cluster, *, as_of: datetime) -> None:
         )
         return
     try:
-        with st.spinner("Asking all engines, one after the other"):
+        with st.spinner("Asking all engines, one after the other", show_time=True):
             plan = data.combined_plan(cluster.id, digest, as_of=as_of)
     except CloudOptimError as error:
         show_problem(error)

@@ -17,7 +17,7 @@ from ui.overview.costs import show_breakdown, show_trend
 from ui.overview.figures import show_overview_cards
 
 REFRESH_SECONDS = 10
-FEED_LENGTH = 12
+FEED_LENGTH = 10
 CLUSTER_COLUMNS = (
     tables.Column(name="name", label="Cluster"),
     tables.Column(name="nodes", label="Nodes", kind="number"),

@@ -31,7 +31,7 @@ COLUMNS = (
     tables.Column(name="seconds", label="Took, s", kind="decimal"),
     tables.Column(name="next", label="Next run", kind="time"),
     tables.Column(name="every", label="Every"),
-    tables.Column(name="facts", label="Result", kind="prose", width="large"),
+    tables.Column(name="facts", label="Result", width="large"),
 )
 STATES = {
     RunStatus.RUNNING: "▶ running",

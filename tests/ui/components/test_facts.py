@@ -27,6 +27,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("share_of_allocatable", 0.487, "48.7%"),
         ("gap", 0.0, "0.0%"),
         ("headroom_percent", 10.0, "10%"),
+        ("vcpu", 158.642, "158.6 vCPU"),
         ("ratio", 1.049567, "1.05"),
         ("samples", 12_345, "12,345"),
         ("is_base_known", True, "yes"),

@@ -17,6 +17,7 @@ from ui.components.formatting import (
     number,
     percent,
     price_per_hour,
+    sentence,
     zone_name,
 )
 
@@ -111,3 +112,17 @@ def test_an_age_is_counted_from_now():
     assert age(NOON - timedelta(seconds=2), NOON) == "just now"
     assert age(NOON + timedelta(hours=2), NOON) == "in 2 hours"
     assert age(None, NOON) == "age not known"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("its pods have room elsewhere", "Its pods have room elsewhere"),
+        ("fewer, as before", "Fewer, as before"),
+        ("i-24269e is stopped", "i-24269e is stopped"),
+        ("m5.large is too small", "m5.large is too small"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_and_a_name_stays_as_it_is(text, written):
+    assert sentence(text) == written
