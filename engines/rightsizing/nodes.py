@@ -19,7 +19,12 @@ from engines.contracts.pricing import (
 from engines.contracts.results import Json, Skipped, Subject
 from engines.contracts.state import ClusterState
 from engines.cost import UNKNOWN_COST, ListPrice, list_prices, region_of_node, zones_of_node
-from engines.node_capacity import Allocatable, estimate_allocatable
+from engines.node_capacity import (
+    DEFAULT_MAX_PODS,
+    Allocatable,
+    estimate_allocatable,
+    max_pods,
+)
 from engines.rightsizing.given import Given
 from engines.rightsizing.node_bonds import NodeBonds
 from engines.rightsizing.node_use import Basis, NodeUse
@@ -227,7 +232,7 @@ class _Judge:
             if not is_up and option.micro_usd_per_hour >= self._costs[row]:
                 break
             carries = option.carries(load, self._parameters.node_up_above)
-            if carries and self._holds(row, option.allocatable):
+            if carries and self._holds(row, present, option.allocatable):
                 if not self._bonds.refuse(row, option.name):
                     return option.instance_type, option.micro_usd_per_hour
                 is_tied = True
@@ -251,14 +256,26 @@ class _Judge:
             self._known_options[key] = tuple(sorted(options, key=lambda one: one[:2]))
         return self._known_options[key]
 
-    def _holds(self, row: int, offered: Allocatable) -> bool:
+    def _holds(self, row: int, present: InstanceType, offered: Allocatable) -> bool:
         """Whether the requests of the node's pods, DaemonSets included, fit the type."""
         use = self._use
         return bool(
             use.requested_cpu[row] <= offered.cpu_millicores
             and use.requested_memory[row] <= offered.memory_bytes
-            and use.pods[row] <= offered.pods
+            and use.pods[row] <= self._pods_on(row, present, offered)
         )
+
+    def _pods_on(self, row: int, present: InstanceType, offered: Allocatable) -> int:
+        """How many pods a node of another type would take, by how many this one takes.
+
+        Less than its network interfaces have addresses for (an interface less for security groups
+        of pods): so much less there, too. More (prefixes, another CNI): as many there, up to the
+        110 that AWS advises.
+        """
+        own, usual = int(self._nodes.allocatable_pods[row]), max_pods(present)
+        if own > usual:
+            return max(offered.pods, min(own, DEFAULT_MAX_PODS))
+        return offered.pods * own // usual if own else offered.pods
 
     def _evidence(
         self, row: int, present: InstanceType, target: InstanceType, load: _Load
@@ -283,7 +300,7 @@ class _Judge:
             "allocatable_then": {
                 "cpu_millicores": offered.cpu_millicores,
                 "memory_bytes": offered.memory_bytes,
-                "pods": offered.pods,
+                "pods": self._pods_on(row, present, offered),
             },
             "family_class": class_of(present),
             "realisable": True,

@@ -391,6 +391,19 @@ def test_whose_template_is_not_ours_is_told_so(objects, name, reason):
     assert not response.execution_plan
 
 
+def test_what_is_skipped_is_told_in_one_order():
+    """By subject: the Deployment, then the pods by name."""
+    history = [recorded(1, pod="lost-1"), recorded(1, pod="lost-0"), recorded(1, 100)]
+
+    response = remedy(*UNHARMED, oom_history=history)
+
+    assert [(one.subject.kind, one.subject.name) for one in response.skipped] == [
+        ("Deployment", "web"),
+        ("Pod", "lost-0"),
+        ("Pod", "lost-1"),
+    ]
+
+
 def test_no_kills_is_a_quiet_answer():
     response = remedy(*UNHARMED)
 

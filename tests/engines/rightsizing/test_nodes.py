@@ -215,6 +215,33 @@ def test_the_number_of_pods_must_fit(count, holds):
         assert reasons(response) == {"node-a": "requests_hold_it"}
 
 
+@pytest.mark.parametrize(
+    ("own", "count", "holds"),
+    [
+        (44, 22, True),  # an interface is kept for security groups: 29 x 44 / 58 = 22
+        (44, 23, False),
+        (110, 30, True),  # prefixes: as many on the smaller type
+        (110, 110, True),
+        (234, 111, False),  # AWS advises no more than 110 on small nodes
+        (0, 29, True),  # not told
+        (0, 30, False),
+    ],
+)
+def test_a_new_node_takes_as_many_pods_as_this_one_s_network_allows(own, count, holds):
+    """By the formula an m7i.xlarge takes 58 pods and a large 29."""
+    pods = [a_pod(f"web-{n}", on="node-a", cpu=0.01, gib=0.01) for n in range(count)]
+
+    response = nodes_sized(a_node(max_pods=own), *pods)
+
+    assert bool(response.recommendations) is holds
+
+
+def test_the_evidence_of_a_node_says_how_many_pods_the_other_type_takes():
+    response = nodes_sized(a_node(max_pods=44), a_pod(on="node-a"))
+
+    assert only(response).evidence["allocatable_then"]["pods"] == 22
+
+
 @pytest.mark.parametrize(("mib", "carries"), [(5_520, True), (5_525, False)])
 def test_what_is_used_stays_below_four_fifths_of_the_target(mib, carries):
     """80 % of 6,903 MiB are 5,522, whatever the pod asks for (1 GiB)."""
@@ -224,6 +251,13 @@ def test_what_is_used_stays_below_four_fifths_of_the_target(mib, carries):
         assert target(response) == "m7i.large"
     else:
         assert reasons(response) == {"node-a": "no_smaller_type"}
+
+
+def test_of_an_empty_node_nothing_was_measured():
+    response = nodes_sized(a_node(), usage=())
+
+    assert only(response).evidence["basis"] == "requests"
+    assert response.execution_plan == ()
 
 
 @pytest.mark.parametrize(("hours", "basis"), [(24.0, "usage"), (23.9, "requests")])
