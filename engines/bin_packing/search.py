@@ -25,6 +25,9 @@ from engines.bin_packing.purchase import purchases
 from engines.bin_packing.relaxation import Choice, relax, whole_nodes
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
+LARGE_CLUSTER, LEAST_WASTE_LARGE = 300, 0.03
+"""In clusters of more nodes that much of the room has always been wasted."""
+
 MOST_REPAIRS = 5
 """Times that nodes come back in one try before the next share is tried."""
 
@@ -67,7 +70,8 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
 
 def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[Packing]:
     """Complete packings, until a share of waste needs no repair."""
-    for waste in WASTES:
+    least = LEAST_WASTE_LARGE if len(problem.cost) > LARGE_CLUSTER else 0.0
+    for waste in (one for one in WASTES if one >= least):
         choice = ideal if waste == 0 else relax(problem, waste)
         if choice is None:
             return
