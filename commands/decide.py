@@ -60,7 +60,9 @@ def analyze_command(  # noqa: PLR0913, PLR0917 - one option a file
     on_demand: Annotated[FileOption, typer.Option(help="On-demand prices, CSV.")] = None,
     advisor: Annotated[FileOption, typer.Option(help="Spot Advisor, JSON.")] = None,
     usage: Annotated[FileOption, typer.Option(help="Usage of containers, CSV.")] = None,
-    traffic: Annotated[FileOption, typer.Option(help="Traffic between pods, CSV.")] = None,
+    traffic: Annotated[
+        FileOption, typer.Option(help="Traffic between pods: CSV or a VPC flow log.")
+    ] = None,
     instances: Annotated[
         FileOption, typer.Option(help="What `aws ec2 describe-instances` printed.")
     ] = None,

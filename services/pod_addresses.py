@@ -48,8 +48,11 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
     start_time: _Moment | None = msgspec.field(default=None, name="startTime")
 
 
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str = "Pod"  # items of a list of pods do not repeat it
+
+
 class _Pod(msgspec.Struct, frozen=True, kw_only=True):
-    kind: str = "Pod"  # items of a list do not repeat it
     metadata: _Metadata = _Metadata()
     spec: _Spec | None = None
     status: _Status | None = None
@@ -60,11 +63,13 @@ class _ListMetadata(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _PodList(msgspec.Struct, frozen=True, kw_only=True):
-    items: list[_Pod]
+    items: list[msgspec.Raw]  # other kinds may stand among them
     metadata: _ListMetadata = _ListMetadata()
 
 
-_decode = msgspec.json.Decoder(_PodList).decode
+_decode_list = msgspec.json.Decoder(_PodList).decode
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+_decode_pod = msgspec.json.Decoder(_Pod).decode
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -75,21 +80,22 @@ def read_pod_page(name: str, page: bytes) -> PodPage:
     have none. Raises InvalidInputError, blaming ``name``, for what is no such list.
     """
     try:
-        read = _decode(page)
+        read = _decode_list(page)
+        pods = [_decode_pod(one) for one in read.items if _decode_kind(one).kind == "Pod"]
     except DECODING_ERRORS as error:
         raise InvalidInputError(
             name,
             f"is not a list of pods: {explain(error, page).reason}",
             next_step="give what `kubectl get pods -A -o json` prints",
         ) from error
-    found = tuple(one for pod in read.items for one in _addresses(pod))
+    found = tuple(one for pod in pods for one in _addresses(pod))
     return PodPage(addresses=found, next_page=read.metadata.token)
 
 
 def _addresses(pod: _Pod) -> list[PodAddress]:
     status = pod.status
     is_on_host = pod.spec is not None and bool(pod.spec.host_network)
-    if status is None or is_on_host or status.phase in _ENDED or pod.kind != "Pod":
+    if status is None or is_on_host or status.phase in _ENDED:
         return []
     listed = {one.ip for one in status.pod_ips or ()} | {status.pod_ip or ""}
     return [

@@ -13,7 +13,7 @@ from engines.contracts.pricing import LINUX_PRODUCT, InstanceType, OnDemandPrice
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import ClusterState, CurrentState, DataSource, compile_state
-from engines.contracts.usage import to_traffic_rows, to_usage_rows
+from engines.contracts.usage import TrafficTable, to_traffic_rows, to_usage_rows
 from engines.contracts.verdict import SafetyLimits
 from engines.cost import ClusterSummary, summarise_cluster
 from engines.planning import CombinedPlan
@@ -24,6 +24,7 @@ from services.files.aws_dump import (
     read_snapshots,
     read_volumes,
 )
+from services.files.flow_log import is_flow_log, read_flow_logs
 from services.files.instance_types import read_instance_types
 from services.files.kubernetes_dump import FROM_CONTENT, FROM_FILE_TIME, read_dump
 from services.files.on_demand import read_on_demand_prices
@@ -34,6 +35,7 @@ from services.files.spot_advisor import read_spot_advisor
 from services.files.spot_prices import read_spot_prices
 from services.files.traffic_csv import read_traffic
 from services.files.usage_csv import read_usage
+from services.pod_addresses import read_pod_page
 from services.workflows.decide import ENGINES, decide, decide_combined, engine_for
 from services.workflows.market_data import (
     INSTANCE_TYPES,
@@ -171,12 +173,21 @@ def read_state(
         usage = read_usage(SourceFile.at(files.usage))
         parts.add("usage", "usage", files.usage, usage, to_usage_rows(usage.data))
     if files.traffic:
-        traffic = read_traffic(SourceFile.at(files.traffic))
+        traffic = _read_traffic(SourceFile.at(files.traffic), files.dump)
         parts.add("traffic", "traffic", files.traffic, traffic, to_traffic_rows(traffic.data))
     _add_market(parts, files, _regions_of(dump, requirements), now=now, today=today)
     return compile_state(
         msgspec.structs.replace(dump, **parts.fields, sources=tuple(parts.sources))
     )
+
+
+def _read_traffic(source: SourceFile, dump: Sequence[Path]) -> FileReading[TrafficTable]:
+    """A table of pairs, or a VPC flow log, whose addresses are those of the pods in the dump."""
+    if not is_flow_log(source.head()):
+        return read_traffic(source)
+    lists = [SourceFile.at(path) for path in dump if path.is_file()]
+    pages = [read_pod_page(one.name, one.text().encode()) for one in lists]
+    return read_flow_logs([source], [one for page in pages for one in page.addresses]).reading
 
 
 def _aws_parts_of(dump: Sequence[Path]) -> dict[str, Path]:

@@ -51,6 +51,7 @@ def test_a_pod_has_its_address_since_it_started():
         (a_pod(phase="Pending", podIP=None), []),
         (a_pod() | {"status": None}, []),
         (a_pod() | {"kind": "Node"}, []),
+        ({"kind": "Odd", "status": "fine", "metadata": None}, []),
     ],
 )
 def test_only_addresses_that_are_a_pods_own_count(pod, expected):
