@@ -179,7 +179,7 @@ class _Log:
         return pairs
 
     def _warnings(self, covered_seconds: int) -> Iterator[str]:
-        if covered_seconds < DAY_SECONDS:
+        if covered_seconds < DAY_SECONDS - LEAST_COVERED_SECONDS:  # a quiet last interval is a day
             yield (
                 f"the records cover {covered_seconds / 3600:.1f} hours; what they show was taken"
                 " for the usual of a whole day"

@@ -167,6 +167,15 @@ def test_the_importer_is_warned_of_short_skipped_and_unmatched_logs():
     assert unmatched.startswith("10 of 16 bytes")
 
 
+@pytest.mark.parametrize(("intervals", "is_short"), [(143, False), (142, True)])
+def test_a_day_may_lack_its_last_interval(intervals, is_short):
+    ends = [START + 600 * number for number in range(1, intervals + 1)]
+
+    found = read(V5, *[v5(1, start=end - 600, end=end) for end in ends])
+
+    assert any("hours" in one for one in found.reading.warnings) is is_short
+
+
 def test_a_day_of_logs_with_all_pods_known_warns_of_nothing():
     records = [v5(1, start=START + at, end=START + at + 600) for at in range(0, 86_400, 600)]
 
