@@ -16,7 +16,7 @@ WAITING_COLUMNS = (
     tables.Column(name="due", label="Judged from", kind="time"),
     tables.Column(name="scans", label="Scans", kind="number"),
     tables.Column(name="zone", label="Zone"),
-    tables.Column(name="message", label="Why", kind="prose", width="large"),
+    tables.Column(name="message", label="Why", kind="prose", width=270),
     tables.Column(name="cluster", label="Cluster"),
     tables.Column(name="decision", label="Decision", kind="number"),
 )
