@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engines.contracts.errors import InvalidInputError
-from engines.contracts.kubernetes import Container, Job, Workload, template_of
+from engines.contracts.kubernetes import Container, Job, Pod, Workload, template_of
 from engines.contracts.results import Skipped, Subject
 from engines.contracts.state import ClusterState
 from engines.contracts.usage import UsageTable
@@ -21,6 +21,7 @@ from engines.resource_policy.acceptance import Acceptance, Objection, ResourceCh
 from engines.resource_policy.attribution import PodOwners
 from engines.resource_policy.injection import (
     as_it_runs,
+    defaults_by_container,
     distinct_specs,
     running_pods,
     settings_of_injected,
@@ -190,7 +191,10 @@ class _Judge:
         limits = self._acceptance.limits.of(workload.metadata.namespace)
         containers = {one.name: one for one in containers_of(template_of(workload).spec)}
         written = {name: setting_of(one) for name, one in containers.items()}
-        before = {name: in_force(one, limits.defaults) for name, one in written.items()}
+        pods = running_pods(self._snapshot, row)
+        specs = distinct_specs(pods)
+        defaults = defaults_by_container(template_of(workload).spec, specs, limits.defaults)
+        before = {name: in_force(one, defaults[name]) for name, one in written.items()}
         ceilings = Ceilings(
             limits.container.get(Resource.MEMORY, NO_BOUNDS),
             self._acceptance.most_memory(template_of(workload).spec),
@@ -207,7 +211,7 @@ class _Judge:
             else:
                 cases.append(case)
         fixed = tuple(one for one in cases if not one.needs_a_person)
-        change = self._change(row, workload, before, fixed)
+        change = _change(workload, pods, before, defaults, fixed)
         objection = self._acceptance.accept(change) if change else None
         if objection:
             skipped += (_objected(workload, one, objection) for one in fixed)
@@ -268,32 +272,28 @@ class _Judge:
             )
         return growth
 
-    def _change(
-        self,
-        row: int,
-        workload: Workload,
-        before: Mapping[str, Setting],
-        fixed: Sequence[Case],
-    ) -> ResourceChange | None:
-        limits = self._acceptance.limits.of(workload.metadata.namespace)
-        news = {
-            one.container.name: in_force(one.new, limits.defaults)
-            for one in fixed
-            if one.new is not None
-        }
-        if not news:
-            return None
-        pods = running_pods(self._snapshot, row)
-        template = template_of(workload).spec
-        spec = as_it_runs(template, distinct_specs(pods))
-        before = {**before, **settings_of_injected(template, spec)}
-        return ResourceChange(
-            workload=workload,
-            spec=spec,
-            before=before,
-            after={**before, **news},
-            pods=len(pods),
-        )
+
+def _change(
+    workload: Workload,
+    pods: Sequence[Pod],
+    before: Mapping[str, Setting],
+    defaults: Mapping[str, Setting],
+    fixed: Sequence[Case],
+) -> ResourceChange | None:
+    """What the fixes of a workload change together; None without one."""
+    news = {
+        one.container.name: in_force(one.new, defaults[one.container.name])
+        for one in fixed
+        if one.new is not None
+    }
+    if not news:
+        return None
+    template = template_of(workload).spec
+    spec = as_it_runs(template, distinct_specs(pods))
+    before = {**before, **settings_of_injected(template, spec)}
+    return ResourceChange(
+        workload=workload, spec=spec, before=before, after={**before, **news}, pods=len(pods)
+    )
 
 
 def _positions(

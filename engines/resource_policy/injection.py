@@ -56,6 +56,31 @@ def as_it_runs(template: PodSpec, pods: Iterable[PodSpec]) -> PodSpec:
     )
 
 
+def defaults_by_container(
+    template: PodSpec, pods: Iterable[PodSpec], defaults: Setting
+) -> Mapping[str, Setting]:
+    """The LimitRange defaults that are in force for each container of a template: none where its
+    pods run as it is written, for rules do not touch pods that are older. Raises InvalidInputError
+    on what is no amount."""
+    listed = tuple(pods)
+
+    def of(container: Container) -> Setting:
+        written = setting_of(container)
+        seen = settings_seen(listed, container.name)
+        is_untouched = in_force(written, Setting()) in seen
+        return Setting() if is_untouched and in_force(written, defaults) not in seen else defaults
+
+    return {one.name: of(one) for one in containers_of(template)}
+
+
+def settings_seen(pods: Iterable[PodSpec], container: str) -> frozenset[Setting]:
+    """What pods give a container; a pod that says nothing contradicts nobody."""
+    settings = (
+        setting_of(one) for pod in pods for one in containers_of(pod) if one.name == container
+    )
+    return frozenset(in_force(one, Setting()) for one in settings if not one.is_empty)
+
+
 def settings_of_injected(template: PodSpec, running: PodSpec) -> Mapping[str, Setting]:
     """The settings of the containers that only the running spec has, by name. Raises
     InvalidInputError on what is no amount."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from engines.contracts.kubernetes import Container, Job, Pod, PodSpec, Workload, template_of
 from engines.contracts.results import Skipped, Subject
 from engines.contracts.snapshot import ClusterSnapshot
-from engines.resource_policy.settings import Setting, containers_of, in_force, setting_of
+from engines.resource_policy.injection import settings_seen
+from engines.resource_policy.settings import Setting, containers_of
 from engines.resource_policy.templates import foreign_owner
 from engines.rightsizing.reasons import WorkloadReason
 
@@ -75,7 +76,7 @@ def untouchable(
             WorkloadReason.INIT_CONTAINER,
             "it runs only while its pod starts, too short to be measured; size it by hand",
         )
-    settings = {one for pod in specs for one in _settings_in(pod, container.name)}
+    settings = settings_seen(specs, container.name)
     if settings and before[container.name] not in settings:
         return Blocked(
             WorkloadReason.SET_ELSEWHERE,
@@ -83,13 +84,6 @@ def untouchable(
             " or an autoscaler (VPA) or webhook sets them; finish the rollout, or size it there",
         )
     return None
-
-
-def _settings_in(spec: PodSpec, name: str) -> Iterator[Setting]:
-    """What a pod gives a container; a pod that says nothing contradicts nobody."""
-    for container in containers_of(spec):
-        if container.name == name and not (found := setting_of(container)).is_empty:
-            yield in_force(found, Setting())
 
 
 def injected(workload: Workload, specs: tuple[PodSpec, ...]) -> Iterator[Skipped]:

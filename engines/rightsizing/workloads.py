@@ -19,6 +19,7 @@ from engines.resource_policy.attribution import is_topmost
 from engines.resource_policy.floors import FLOOR_HOLDS, floor_after_kills
 from engines.resource_policy.injection import (
     as_it_runs,
+    defaults_by_container,
     distinct_specs,
     running_pods,
     settings_of_injected,
@@ -145,8 +146,9 @@ class _Judge:
         limits = self._acceptance.limits.of(workload.metadata.namespace)
         written = {one.name: setting_of(one) for one in containers_of(spec)}
         running = as_it_runs(spec, specs)
+        defaults = defaults_by_container(spec, specs, limits.defaults)
         before = {
-            **{name: in_force(one, limits.defaults) for name, one in written.items()},
+            **{name: in_force(one, defaults[name]) for name, one in written.items()},
             **settings_of_injected(spec, running),
         }
         skipped: list[Skipped] = [*injected(workload, specs)]
@@ -163,7 +165,9 @@ class _Judge:
                 changes.append(ContainerChange(container, written[container.name], new, proposal))
         if not changes:
             return None, skipped
-        news = {one.container.name: in_force(one.new, limits.defaults) for one in changes}
+        news = {
+            one.container.name: in_force(one.new, defaults[one.container.name]) for one in changes
+        }
         change = ResourceChange(
             workload=workload,
             spec=running,

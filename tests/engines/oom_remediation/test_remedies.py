@@ -414,6 +414,15 @@ def test_a_limit_range_caps_a_raise(most, expected):
         assert memory_of(response) == expected
 
 
+def test_a_default_limit_that_is_newer_than_the_pods_is_not_in_force():
+    """They run without one, so the node ran out of memory: the request is raised."""
+    container = a_container(memory="400Mi")
+
+    response = remedy(*web(container), limit_ranges=[a_limit_range("8Gi")])
+
+    assert memory_of(response) == (600, None)
+
+
 @pytest.mark.parametrize(("hard", "is_allowed"), [("1536Mi", True), ("1535Mi", False)])
 def test_a_quota_that_has_no_room_refuses(hard, is_allowed):
     """Two pods, each 256 MiB more of limits; 1,024 are used."""

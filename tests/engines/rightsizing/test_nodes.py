@@ -11,7 +11,13 @@ from msgspec.structs import replace
 
 from engines.contracts.errors import InvalidInputError
 from engines.contracts.pricing import InstanceType
-from engines.rightsizing.type_table import FamilyClass, TypeTable, cell_of, class_of
+from engines.rightsizing.type_table import (
+    FamilyClass,
+    TypeTable,
+    baseline_millicores,
+    cell_of,
+    class_of,
+)
 from tests.builders import (
     a_document,
     a_node,
@@ -405,6 +411,32 @@ def test_a_burstable_type_must_earn_what_is_used(cpu, expected):
     )
 
     assert target(response) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "vcpu", "millicores"),
+    [
+        ("t3.nano", 2, 100),
+        ("t3.micro", 2, 200),
+        ("t3a.small", 2, 400),
+        ("t4g.medium", 2, 400),
+        ("t3.large", 2, 600),
+        ("t3.xlarge", 4, 1600),
+        ("t3.2xlarge", 8, 3200),
+        ("t2.micro", 1, 100),
+        ("t2.large", 2, 600),
+        ("t2.xlarge", 4, 900),
+        ("t2.2xlarge", 8, 1360),
+        ("t9.wide", 2, 0),
+        ("m7i.large", 2, None),
+    ],
+)
+def test_what_a_burstable_type_gives_for_good(name, vcpu, millicores):
+    """By the EC2 user guide: of each vCPU 5, 10, 20, 20, 30, 40 and 40 %; t2.xlarge 22.5 %,
+    t2.2xlarge 17 %."""
+    instance_type = a_type(name, vcpu=vcpu, is_burstable=name.startswith("t"))
+
+    assert baseline_millicores(instance_type) == millicores
 
 
 def test_a_burstable_size_whose_credits_nobody_knows_is_no_target():

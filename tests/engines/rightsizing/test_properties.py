@@ -103,7 +103,10 @@ def document_of(story):
 
 
 def settings_of(document, response):
-    """The settings in force of all containers of the template: now, and as advised."""
+    """The settings in force of all containers of the template: now, and as advised.
+
+    The pods run as their template is written, so defaults are in force where it says nothing.
+    """
     [workload] = [one for one in document.workloads if one.kind == "Deployment"]
     now = {one.name: setting_of(one) for one in template_of(workload).spec.containers}
     then = dict(now)
@@ -113,10 +116,11 @@ def settings_of(document, response):
             Pair(new["cpu_request_millicores"], new["cpu_limit_millicores"]),
             Pair(new["memory_request_bytes"], new["memory_limit_bytes"]),
         )
-    defaults = LimitBook(document.limit_ranges).of("shop").defaults
+    rules = LimitBook(document.limit_ranges).of("shop").defaults
+    defaults = {name: rules if one.is_empty else Setting() for name, one in now.items()}
     return (
-        {name: in_force(one, defaults) for name, one in now.items()},
-        {name: in_force(one, defaults) for name, one in then.items()},
+        {name: in_force(one, defaults[name]) for name, one in now.items()},
+        {name: in_force(one, defaults[name]) for name, one in then.items()},
     )
 
 

@@ -524,6 +524,27 @@ def test_defaults_of_a_limit_range_are_what_is_in_force():
     assert recommendation.recommended["cpu_limit_millicores"] == 400
 
 
+def test_defaults_that_are_newer_than_the_pods_are_not_in_force():
+    """The maximum of 4 CPU is a default limit, too; the pods run without one, and get none."""
+    rule = a_limit_range(max={"cpu": "4"})
+
+    recommendation = only(within(rule, a_container()))
+
+    assert recommendation.evidence["in_force"]["cpu_limit_millicores"] is None
+    assert recommendation.recommended["cpu_request_millicores"] == 200
+    assert recommendation.recommended["cpu_limit_millicores"] is None
+
+
+def test_without_pods_the_defaults_are_in_force():
+    """The next pods will have the limit, so it follows the request: 200 x 4."""
+    rule = a_limit_range(max={"cpu": "4"})
+    usage = readings("web-5c4d-xvr4q")
+
+    response = size(a_history_of(a_workload("web"), usage=usage, limit_ranges=(rule,)))
+
+    assert only(response).recommended["cpu_limit_millicores"] == 800
+
+
 def test_a_limit_range_for_pods_forbids_their_sum():
     rule = a_limit_range("Pod", max={"memory": "2Gi"})
     container = a_container(memory_limit="1Gi")
