@@ -321,3 +321,25 @@ def test_a_time_of_another_age_is_refused(text):
         a_pod(metadata={"deletionTimestamp": text})
     with pytest.raises(msgspec.ValidationError, match="not a time of this age"):
         a_pdb(status={"disruptedPods": {"web-1": text}})
+
+
+@pytest.mark.parametrize(
+    ("words", "scope"),
+    [
+        ({"message": "Memory cgroup out of memory: Killed process 1 (java)"}, "container"),
+        ({"note": "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null)"}, "container"),
+        ({"message": "Out of memory: Kill process 1 (java) score 9 or sacrifice child"}, "node"),
+        ({"message": "System OOM encountered, victim process: java, pid: 1"}, "node"),
+        ({"message": "Killed process 1 (java) total-vm:1kB"}, None),
+        ({}, None),
+    ],
+)
+def test_of_an_events_message_only_whose_memory_ran_out_is_kept(words, scope):
+    text = msgspec.json.encode({"metadata": {"name": "e"}, "reason": "OOMKilling", **words})
+
+    event = msgspec.json.decode(text, type=kubernetes.Event)
+
+    stored = msgspec.json.encode(event)
+    assert event.out_of_memory == scope
+    assert b"java" not in stored
+    assert msgspec.json.decode(stored, type=kubernetes.Event) == event
