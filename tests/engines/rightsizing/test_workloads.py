@@ -670,6 +670,19 @@ def test_a_daemonset_has_the_size_of_its_busiest_pod_with_a_warning():
     assert warnings(response)["daemonset_on_unequal_nodes"] == ("DaemonSet/shop/agent",)
 
 
+@pytest.mark.parametrize(("cpu", "is_warned"), [(8, False), (8.1, True)])
+def test_nodes_are_unequal_where_one_is_more_than_twice_another(cpu, is_warned):
+    """The smaller node has 4 CPU."""
+    large = a_node("large", cpu=cpu)
+    daemons = a_workload("agent", kind="DaemonSet")
+    pod = a_pod("agent-1", on="node-a", owner=("DaemonSet", "agent"))
+
+    response = size(a_history_of(daemons, large, pod, usage=readings("agent-1")))
+
+    assert response.recommendations
+    assert ("daemonset_on_unequal_nodes" in warnings(response)) is is_warned
+
+
 def test_without_nodes_nobody_asks_whether_a_pod_fits():
     document = replace(a_history_of(*web(), usage=both_pods(cpu=1, mib=15_000)), nodes=None)
 
