@@ -26,9 +26,9 @@ PAGES = {
     "clusters": ({}, "clusters_nodes"),
     "waste": ({}, "waste_waiting"),
     "office_hours": ({}, "hours_namespaces"),
-    "optimize": ({"decision": "1"}, "optimize_steps"),
+    "optimize": ({"decision": "1"}, "optimize_pools"),
     "pricing": ({"pricing_tab": "Risk scores"}, "pricing_risk"),
-    "decision_stream": ({"decision": "1"}, "stream_steps"),
+    "decision_stream": ({"decision": "1"}, "stream_pools"),
     "safety": ({}, "safety_summary"),
     "system": ({}, "system_settings"),
 }

@@ -33,11 +33,15 @@ def test_from_an_empty_database_to_a_judged_plan(app: str, page: Page, tmp_path:
 
     expect(page.get_by_text("Safety verdict")).to_be_visible()
     expect(page.locator(".co-card", has_text="Safety verdict")).to_contain_text("✓ Safe")
-    expect(page.locator(".co-layers")).to_contain_text("On-demand buffer")
     assert "decision=1" in page.url
+    page.get_by_role("tab", name="Verdict").click()
+    expect(page.locator(".co-layers")).to_contain_text("On-demand buffer")
+    page.get_by_role("tab", name="Proof").click()
+    expect(page.get_by_text("Every pod was then placed: each found its place.")).to_be_visible()
 
     saved = page.locator(".co-card", has_text="against the cluster").inner_text()
     page.reload()
+    expect(page.get_by_role("heading", name="How it was worked out")).to_be_visible()
     expect(page.locator(".co-card", has_text="against the cluster")).to_have_text(
         saved, use_inner_text=True
     )
