@@ -33,7 +33,9 @@ def _shortfalls(problem: AllocationProblem) -> Iterator[Shortfall]:
         lower = sorted((one for one in scores if one < limits.min_risk_score), reverse=True)
         yield _shortfall(problem, SafetyLayer.RISK, "min_risk_score", lower)
     if SafetyLayer.AZ_DISTRIBUTION in problem.layers:
-        fewer = list(range(limits.min_availability_zones - 1, 0, -1))
+        zones = {one.availability_zone for one in (*problem.offerings, *problem.staying)}
+        most = min(limits.min_availability_zones - 1, len(zones))
+        fewer = list(range(most, 0, -1))
         yield _shortfall(problem, SafetyLayer.AZ_DISTRIBUTION, "min_availability_zones", fewer)
     if SafetyLayer.POOL_CONCENTRATION in problem.layers:
         first = int(limits.max_pool_share * _STEPS) + 1

@@ -10,7 +10,7 @@ from engines.contracts.pricing import CapacityType
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
-Minutes = Annotated[float, msgspec.Meta(ge=0)]
+Minutes = Annotated[float, msgspec.Meta(ge=0, le=525_600)]  # a year
 
 
 class SavedReplicas(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,10 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Vcpu = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]  # 5,000 nodes of 192 are fewer
+Gib = Annotated[float, msgspec.Meta(gt=0, le=16_000_000)]  # 5,000 nodes of 3 TiB are fewer
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=31_536_000)]  # a year
+Usd = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -41,9 +45,9 @@ class SpotParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     region: str | None = None
     """The region to buy in; by default the one that the cluster's nodes stand in."""
-    required_vcpu: Positive | None = None
+    required_vcpu: Vcpu | None = None
     """vCPU that the whole cluster must offer; by default what its pods ask for and 10 %."""
-    required_memory_gib: Positive | None = None
+    required_memory_gib: Gib | None = None
     """GiB of memory that the whole cluster must offer; by default as for vCPU."""
     architecture: Literal["amd64", "arm64"] | None = None
     """By default the architecture of most of the cluster's vCPU."""
@@ -56,13 +60,13 @@ class SpotParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Which product's Spot prices count."""
     headroom_percent: Percent = 10.0
     """Room on top of what pods and DaemonSets ask for."""
-    interruption_cost: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    interruption_cost: Usd = 0.0
     """What one interruption costs, USD: added to prices by its probability."""
     interruptions: tuple[PoolEvent, ...] = ()
     """Interruptions that we saw ourselves."""
     failed_launches: tuple[PoolEvent, ...] = ()
     """Launches that AWS could not serve."""
-    pool_exclusion_seconds: Count = 180
+    pool_exclusion_seconds: Seconds = 180
     """For how long such a pool is left alone."""
     nodes_under_notice: tuple[str, ...] = ()
     """Nodes with an interruption warning: neither capacity nor target."""

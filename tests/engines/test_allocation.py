@@ -321,19 +321,20 @@ def test_each_layer_can_be_switched_off():
     assert counts(allocation) == {("spot", "m5.large", "a"): 9}
 
 
-def test_too_few_zones_are_named_with_what_can_be_had():
+@pytest.mark.parametrize("asked", [3, 1_000_000_000])
+def test_too_few_zones_are_named_with_what_can_be_had(asked):
     everywhere = [on_demand(zone=zone) for zone in ZONES[:2]]
 
-    allocation = allocate(*everywhere, need=4, limits=limits(min_availability_zones=3))
+    allocation = allocate(*everywhere, need=4, limits=limits(min_availability_zones=asked))
 
     assert allocation.status is AllocationStatus.INFEASIBLE
     [shortfall] = allocation.shortfalls
     assert (shortfall.layer, shortfall.limit, shortfall.reachable) == (
         SafetyLayer.AZ_DISTRIBUTION,
-        3,
+        asked,
         2,
     )
-    assert shortfall.message == "no allocation over 3 availability zones; 2 can be reached"
+    assert shortfall.message == f"no allocation over {asked} availability zones; 2 can be reached"
 
 
 def test_too_few_pools_are_named_with_the_share_that_could_be_kept():

@@ -512,6 +512,7 @@ def test_a_stateful_set_sleeps_to_nothing_or_not_at_all(target, expected):
 
 def test_a_cron_job_is_suspended_and_resumed_only_by_us():
     night = plan(web(kind="CronJob"), schedules=[SCHEDULE | {"scale_down_replicas": 1}])
+    assert night.estimated_savings == 0
     asleep = web(kind="CronJob", spec={"suspend": True})
     day = plan(asleep, now=NOON, saved_replicas=[saved(1, kind="CronJob")])
 
@@ -794,6 +795,12 @@ def test_an_unknown_parameter_is_refused_by_name():
                 requirements={"grace_hours": 1},
             )
         )
+
+
+@pytest.mark.parametrize("minutes", [-1, 1e300])
+def test_minutes_of_grace_are_none_to_a_year(minutes):
+    with pytest.raises(InvalidInputError, match="grace_minutes"):
+        plan(web(), grace_minutes=minutes)
 
 
 def test_front_ends_sleep_first_and_wake_last():

@@ -150,6 +150,10 @@ def test_old_prices_are_skipped_only_where_a_limit_is_set():
     [
         ({"required_vcpu": -1}, "$.requirements.required_vcpu"),
         ({"required_vcpu": "ten"}, "$.requirements.required_vcpu"),
+        ({"required_vcpu": 1e300}, "$.requirements.required_vcpu"),
+        ({"required_memory_gib": 2e7}, "$.requirements.required_memory_gib"),
+        ({"interruption_cost": 1e308}, "$.requirements.interruption_cost"),
+        ({"pool_exclusion_seconds": 2**40}, "$.requirements.pool_exclusion_seconds"),
         ({"architecture": "sparc"}, "$.requirements.architecture"),
         ({"max_interruption_probability": 1.1}, "$.requirements.max_interruption_probability"),
         ({"interruptions": [{"instance_type": "m5.large"}]}, "$.requirements.interruptions[0]"),
