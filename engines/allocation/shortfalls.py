@@ -33,7 +33,8 @@ def _shortfalls(problem: AllocationProblem) -> Iterator[Shortfall]:
         lower = sorted((one for one in scores if one < limits.min_risk_score), reverse=True)
         yield _shortfall(problem, SafetyLayer.RISK, "min_risk_score", lower)
     if SafetyLayer.AZ_DISTRIBUTION in problem.layers:
-        zones = {one.availability_zone for one in (*problem.offerings, *problem.staying)}
+        zones = {one.availability_zone for one in problem.offerings}
+        zones |= {one.availability_zone for one in problem.staying}
         most = min(limits.min_availability_zones - 1, len(zones))
         fewer = list(range(most, 0, -1))
         yield _shortfall(problem, SafetyLayer.AZ_DISTRIBUTION, "min_availability_zones", fewer)
