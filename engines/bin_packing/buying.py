@@ -17,7 +17,7 @@ from engines.bin_packing.assortment import (
     by_sums,
     in_smaller_sizes,
 )
-from engines.bin_packing.filling import Aim, fill_node, fullness
+from engines.bin_packing.filling import LARGE_FIRST, Aim, fill_node, fullness
 from engines.bin_packing.kernels import Flags, Rows
 
 PRICINGS = 30
@@ -26,12 +26,17 @@ PRICINGS = 30
 LARGE_FIRST_TRIED = (1.0, 1.1, 1.3)
 """How much large pods are preferred to small ones; each is tried, and the cheapest counts."""
 
+MOST_PAIRS = 2_000
+"""Classes x node sizes up to which they are; beyond that the usual preference alone."""
+
 _IN_USE = 1e-6
 
 
 def buy_in_turn(assortment: Assortment, tried: Sequence[float] = LARGE_FIRST_TRIED) -> Nodes:
     """The cheapest nodes found for all pods that fit into any; ``tried``: preferences of large
     pods."""
+    if assortment.open_to.size > MOST_PAIRS:
+        tried = (LARGE_FIRST,)
     plans = [_Buyer(assortment, one).buy() for one in tried]
     return min(plans, key=assortment.cost_of)
 

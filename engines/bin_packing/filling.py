@@ -19,10 +19,10 @@ SIZE_AGAINST_BALANCE = 0.4
 LARGE_FIRST = 1.1
 """Fullness is worth a little more in large pods: small ones fill gaps later (found by trial)."""
 
-MOST_EXCHANGES, MOST_TRIALS = 30, 400_000
+MOST_EXCHANGES, MOST_TRIALS = 30, 100_000
 """Exchanges in one node, and the pairs of classes that are looked at for all of them."""
 
-MOST_TRIPLES = 2_000_000
+MOST_TRIPLES = 1_000_000
 """Beyond so many triples of classes one pod is exchanged for one other, not for two."""
 
 _TOLERANCE = 1e-9  # of the largest value: less is no gain
@@ -180,6 +180,7 @@ def _best_exchange(
     if len(free) == 0:
         return -1, -1, -1
     with_pairs = (np.count_nonzero(taken) + 1) * len(free) ** 2 <= MOST_TRIPLES
+    smallest = _smallest(sizes, free)
     best, gone, first, second = _TOLERANCE * values[aim.order[0]], -1, -1, -1
     for leaver in range(-1, len(taken)):
         if leaver >= 0 and taken[leaver] == 0:
@@ -193,7 +194,7 @@ def _best_exchange(
             if gain + values[one] <= best:
                 break
             if one != leaver and _fits(sizes[one], room):
-                if with_pairs:
+                if with_pairs and _fit_both(sizes[one], smallest, room):
                     other = _second(sizes, more, room, free[position:], values, best - gain)
                 gain += values[other] if other >= 0 else 0.0
                 if gain > best:
@@ -211,6 +212,16 @@ def _of_those(order: Rows, more: Rows) -> Rows:
             free[count] = kind
             count += 1
     return free[:count]
+
+
+@njit(nogil=True)
+def _smallest(sizes: Amounts, free: Rows) -> Amounts:
+    """The least that any of the classes asks for of each resource."""
+    smallest: Amounts = sizes[free[0]].copy()
+    for kind in free:
+        for resource in range(len(smallest)):
+            smallest[resource] = min(smallest[resource], sizes[kind, resource])
+    return smallest
 
 
 @njit(nogil=True)

@@ -21,6 +21,9 @@ from engines.bin_packing.relaxation import Choice
 STAYING_SHARES = (1e-7, 0.5, 1 - 1e-7, 1.0)
 """Nodes of which the program keeps more than this share stay; each is tried, 1.0: all may go."""
 
+LARGE_CLUSTER, STAYING_SHARES_LARGE = 200, (0.5,)
+"""Among more nodes than this whole ones differ little from parts, so one share will do."""
+
 MOST_ROUNDS = 3
 """Times that nodes are bought for pods that the packer found no room for."""
 
@@ -30,7 +33,8 @@ def purchases(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterato
     if not problem.is_new.any():
         return
     tried: set[bytes] = set()
-    for share in STAYING_SHARES:
+    shares = STAYING_SHARES if len(problem.cost) <= LARGE_CLUSTER else STAYING_SHARES_LARGE
+    for share in shares:
         stays = ~problem.is_new & (~problem.is_flexible | (ideal.share > share))
         if stays.tobytes() not in tried:
             tried.add(stays.tobytes())
