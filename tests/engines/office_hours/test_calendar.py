@@ -259,8 +259,42 @@ def test_every_zone_is_exact_across_every_change_of_its_clock():
     assert changes > 200  # two changes in each of more than a hundred zones that make any
 
 
+@pytest.mark.parametrize(
+    ("name", "year", "expected"),
+    [
+        ("Australia/Lord_Howe", 2024, 2),  # by half an hour
+        ("Pacific/Apia", 2011, 3),  # and 30 December was left out
+        ("America/Sao_Paulo", 2018, 2),  # at midnight, so that a day begins at 01:00
+        ("Africa/Casablanca", 2025, 2),  # back for Ramadan
+        ("Antarctica/Troll", 2025, 2),  # by two hours
+    ],
+)
+@pytest.mark.parametrize("window", [Window(0, 60), Window(1380, 1500), Window(90, 1440)])
+def test_odd_changes_of_the_clock_agree_with_the_wall(name, year, expected, window):
+    """Minute by minute around each change: the intervals are the minutes at which a window holds
+    the wall time, of the same day or of the day before."""
+    zone, changes = ZoneInfo(name), 0
+    one = schedule(name, window, EVERY_DAY)
+    for change in _changes_in(year, zone):
+        changes += 1
+        since, until = change - timedelta(hours=26), change + timedelta(hours=26)
+        spans = open_intervals(one, since, until)
+        for minute in range(0, 52 * 60, 7):
+            instant = since + timedelta(minutes=minute)
+            wall = instant.astimezone(zone)
+            at = wall.hour * 60 + wall.minute
+            expected_open = any(window.start <= at + day < window.end for day in (0, 1440))
+            assert expected_open is any(span.start <= instant < span.end for span in spans)
+            assert expected_open is is_open(one, instant)
+    assert changes == expected
+
+
 def _changes_in_2026(zone):
-    start = datetime(2026, 1, 1, tzinfo=UTC)
+    yield from _changes_in(2026, zone)
+
+
+def _changes_in(year, zone):
+    start = datetime(year, 1, 1, tzinfo=UTC)
     for day in range(365):
         low, high = start + timedelta(days=day), start + timedelta(days=day + 1)
         if low.astimezone(zone).utcoffset() != high.astimezone(zone).utcoffset():
