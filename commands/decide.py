@@ -1,11 +1,11 @@
 """Decisions: the offline look, one request in and one answer out, schemas, the log and replays."""
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from commands.decision_tables import show_analysis, show_response
@@ -223,8 +223,8 @@ def _parameters(pairs: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise typer.BadParameter(f"--param {pair!r} is not of the form K=V")
         try:
-            parameters[name] = json.loads(text)
-        except json.JSONDecodeError:
+            parameters[name] = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
             parameters[name] = text
     return parameters
 

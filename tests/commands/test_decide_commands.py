@@ -110,6 +110,19 @@ def test_safety_limits_are_given_like_parameters(terminal, files):
     assert decision["safety"]["on_demand_share"] >= 0.5
 
 
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999", "[" * 100_000])
+def test_what_is_no_json_is_a_text_and_no_number(terminal, files, text):
+    """Numbers that JSON does not have are refused, with the parameter's name."""
+    done = terminal(
+        *analyze_arguments(files, "--engine", "spot_optimizer"),
+        *("--param", f"required_vcpu={text}"),
+    )
+
+    assert done.code == 3
+    assert "$.requirements.required_vcpu" in done.stderr
+    assert done.stdout == ""
+
+
 def test_an_unknown_parameter_is_bad_input_that_names_it(terminal, files):
     done = terminal(*analyze_arguments(files, "--param", "no_such=1"))
 
