@@ -382,6 +382,14 @@ def test_an_escalation_for_load_says_how_its_memory_moves():
     assert "falls by 1.0 MiB an hour over 47 h, so it follows its load" in reason
 
 
+def test_memory_that_hardly_grows_is_not_said_to_fall():
+    history = [recorded(0.1 * hour) for hour in range(4)]
+
+    reason = only(remedy(*UNHARMED, usage=growing(0.2, start=400), oom_history=history)).reason
+
+    assert "grows by 0.2 MiB an hour over 47 h, so it follows its load" in reason
+
+
 def test_an_escalation_says_what_the_size_would_be():
     response = remedy(*UNHARMED, oom_history=[recorded(hour + 1) for hour in range(4)])
 

@@ -284,6 +284,15 @@ def test_a_pod_that_was_not_measured_counts_with_its_requests():
     assert only(response).evidence["basis"] == "requests"
 
 
+@pytest.mark.parametrize("measured", [{"mib": None}, {"cpu": None}])
+def test_a_pod_is_measured_when_both_resources_are(measured):
+    usage = readings("web-1", **measured)
+
+    response = nodes_sized(a_node(), a_pod(on="node-a"), usage=usage)
+
+    assert only(response).evidence["basis"] == "requests"
+
+
 def test_a_container_that_a_pod_no_longer_has_does_not_count():
     """A StatefulSet's pods keep their names: db-0 had a container "old" that used 3 CPU."""
     pod = a_pod("db-0", on="node-a", owner=("StatefulSet", "db"))

@@ -730,6 +730,13 @@ def test_rules_that_were_not_read_are_told():
     assert warnings(response)["rules_not_read"] == ("limit_ranges", "resource_quotas", "hpas")
 
 
+def test_rules_that_were_not_read_matter_only_to_advice():
+    response = size(a_history_of(*web(), usage=(), listed=False))
+
+    assert not response.recommendations
+    assert "rules_not_read" not in warnings(response)
+
+
 def test_a_single_replica_is_warned_of():
     objects = web(replicas=1)
 
