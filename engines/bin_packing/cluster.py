@@ -255,7 +255,7 @@ def _apart_limits(
             yield Limit(rows, np.ones(len(rows), np.int64), count)
 
 
-def _rules_may_be_overrun(cluster: ClusterProblem) -> bool:
+def rules_may_be_overrun(cluster: ClusterProblem) -> bool:
     """Whether pods placed later could break a spread rule of pods placed before them: pods count
     for a rule that they do not have themselves, or have in another form."""
     forms: dict[int, set[tuple[int, int]]] = {}
@@ -278,7 +278,7 @@ class ClusterPacker:
 
     def __init__(self, cluster: ClusterProblem) -> None:
         self._cluster = cluster
-        self._may_be_overrun = _rules_may_be_overrun(cluster)
+        self._may_be_overrun = rules_may_be_overrun(cluster)
         self._weights = scarcity(cluster.problem.requests, cluster.problem.room)
 
     def is_simple(self, pods: Rows) -> bool:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.bin_packing.cluster import ClusterPacker, ClusterProblem, build_problem
+from engines.bin_packing.descent import descend
 from engines.bin_packing.kernels import Flags
 from engines.bin_packing.offers import Launch, find_offers, new_nodes, place_of
 from engines.bin_packing.plan import batches
 from engines.bin_packing.problem import Packing
 from engines.bin_packing.rehearsal import MOST_COMPARISONS, Rehearsal
 from engines.bin_packing.safety_rows import safety_limits
-from engines.bin_packing.search import repair, search
+from engines.bin_packing.search import LARGE_CLUSTER, repair, search
 from engines.bin_packing.shortlist import shortlist
 from engines.bin_packing.situation import Situation
 from engines.contracts.kubernetes import Node
@@ -95,7 +96,10 @@ def _settle(cluster: ClusterProblem, *, keeps_safety_limits: bool) -> Decision:
     """Search, try what the quick search left alone, and rehearse."""
     packer = ClusterPacker(cluster)
     found = search(cluster.problem, packer)
-    packing = _without_particular_nodes(cluster, packer, found.packing)
+    packing = found.packing
+    if len(cluster.problem.cost) > LARGE_CLUSTER:
+        packing = descend(cluster, packer, packing)
+    packing = _without_particular_nodes(cluster, packer, packing)
     packing, stuck, is_rehearsed = _rehearsed(cluster, packer, packing)
     problem = cluster.problem
     gone = np.flatnonzero(~packing.kept & ~problem.is_new).tolist()

@@ -25,7 +25,7 @@ from engines.bin_packing.purchase import purchases
 from engines.bin_packing.relaxation import Choice, relax, whole_nodes
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
-LARGE_CLUSTER, LEAST_WASTE_LARGE = 300, 0.03
+LARGE_CLUSTER, LEAST_WASTE_LARGE = 300, 0.045
 """In clusters of more nodes that much of the room has always been wasted."""
 
 MOST_REPAIRS = 5
