@@ -243,6 +243,12 @@ def test_an_instance_that_was_never_seen_before_is_within_its_grace():
     assert verdict(probe(suspect(), requirements={"scan_count": {"i-9": 5}})) == "within_grace"
 
 
+def test_an_instance_that_no_scan_counted_is_no_ghost():
+    requirements = {"first_seen": SEEN["first_seen"], "min_scans": 1}
+
+    assert verdict(probe(suspect(), requirements=requirements)) == "too_few_scans"
+
+
 def test_grace_and_scans_are_parameters():
     requirements = {
         "first_seen": {"i-9": "2026-08-03T11:00:00Z"},

@@ -168,6 +168,21 @@ def test_affinity_that_is_there_stays():
     assert "podAffinity" in after
 
 
+def test_each_stands_near_its_own_partner_and_not_near_the_one_that_saves_most():
+    pinned = {"workload": {"owner": ("Operator", "x")}}
+    objects = (
+        *app("web", "a"),
+        *app("api", "c"),
+        *app("db", "b", **pinned),
+        *app("cache", "b", **pinned),
+    )
+
+    response = plan(*objects, traffic=[talk("web-0", "db-0", 100), talk("api-0", "cache-0", 300)])
+
+    near = {one.subject.name: one.recommended["near"] for one in response.recommendations}
+    assert near == {"web": "StatefulSet/shop/db", "api": "StatefulSet/shop/cache"}
+
+
 def test_both_directions_count_once_each():
     """60 GB there and 40 GB back are 100 GB that change zones."""
     traffic = [talk("web-0", "db-0", 60), talk("db-0", "web-0", 40)]
