@@ -61,18 +61,19 @@ def packing_request(state: ClusterState, **requirements: Any) -> DecisionRequest
     )
 
 
-def packing_state(nodes: int, seed: int, fullness: float = 0.75) -> ClusterState:
-    """A cluster of so many nodes whose pods ask for about ``fullness`` of them on average."""
-    return compile_state(_Maker(nodes, seed, fullness).document(nodes * PODS_PER_NODE))
+def packing_state(nodes: int, seed: int, fullness: float = 0.75, only: str = "") -> ClusterState:
+    """A cluster of so many nodes whose pods ask for about ``fullness`` of them on average;
+    ``only``: the type of all nodes."""
+    return compile_state(_Maker(nodes, seed, fullness, only).document(nodes * PODS_PER_NODE))
 
 
 class _Maker:
     """Fills nodes with workloads until there are enough pods."""
 
-    def __init__(self, nodes: int, seed: int, fullness: float) -> None:
+    def __init__(self, nodes: int, seed: int, fullness: float, only: str) -> None:
         self._rng = np.random.default_rng(seed)
         names = list(TYPES)
-        shares = [one[-1] for one in TYPES.values()]
+        shares = [float(name == only) if only else one[-1] for name, one in TYPES.items()]
         self._types = [names[at] for at in self._rng.choice(len(names), nodes, p=shares)]
         self._zones = np.arange(nodes) % len(ZONES)
         sizes = np.array([TYPES[one][:3] for one in self._types], np.int64)
