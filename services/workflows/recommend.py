@@ -107,8 +107,11 @@ def combine_engines(
         state = decode_document(snapshots.load_document(reader, snapshot_digest))
         parameters = {one: live_parameters(reader, cluster, one, at=as_of) for one in DecisionType}
         usage = load_usage_summary(reader, cluster_id, at=as_of)
+        readings = load_memory_of_killed(reader, cluster_id, at=as_of)
         traffic = load_imported_traffic(reader, cluster_id)
-    market = _with_traffic(_market_document(_market(database, cluster, question), usage), traffic)
+    market = _with_traffic(
+        _market_document(_market(database, cluster, question), usage, readings), traffic
+    )
     return decide_combined(_request(cluster, question, _joined(state, market)), parameters)
 
 
