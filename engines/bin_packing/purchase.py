@@ -94,7 +94,7 @@ def _nodes_for(problem: PackingProblem, pods: Rows, kept: Flags) -> Flags:
         sizes=classes.sizes,
         counts=classes.counts,
         rooms=problem.room[first],
-        cost=problem.cost[first],
+        cost=np.maximum(problem.cost[first], 1),
         most=np.array([len(group) for group in groups], np.int64),
         open_to=problem.allowed[:, first].T[:, classes.kinds],
     )

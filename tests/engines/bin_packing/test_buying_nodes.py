@@ -244,6 +244,63 @@ def test_sharing_out_is_left_to_others_where_sums_say_no():
     assert room.tolist() == [[10, 10, 10]]
 
 
+def share(requests, room, kind=None, open_to=None):
+    """Where ``share_out`` puts the pods, and what room is left."""
+    room = np.array(room, np.int64)
+    target = share_out(
+        np.array(requests, np.int64),
+        np.zeros(len(requests), np.int64) if kind is None else np.array(kind),
+        np.ones((1, len(room)), np.bool_) if open_to is None else np.array(open_to),
+        room,
+        np.arange(len(room)),
+    )
+    return None if target is None else target.tolist(), room.tolist()
+
+
+def test_a_pod_without_room_is_left_over_and_the_others_are_not():
+    """Two nodes of 5 CPU have 10 together, and none has 6."""
+    target, room = share([(6, 1, 1), (4, 1, 1)], [(5, 5, 5), (5, 5, 5)])
+
+    assert target[0] == -1
+    assert target[1] in {0, 1}
+    assert sorted(room) == [[1, 4, 4], [5, 5, 5]]
+
+
+def test_pods_that_ask_for_nothing_take_a_place_each():
+    target, room = share([(0, 0, 1)] * 3, [(5, 5, 1), (5, 5, 2)])
+
+    assert sorted(target) == [0, 1, 1]
+    assert room == [[5, 5, 0], [5, 5, 0]]
+
+
+def test_a_pod_goes_only_where_its_kind_may_run():
+    target, room = share(
+        [(2, 1, 1), (2, 1, 1)],
+        [(5, 5, 5), (5, 5, 5)],
+        kind=[0, 1],
+        open_to=[[False, True], [False, False]],
+    )
+
+    assert target == [1, -1]
+    assert room == [[5, 5, 5], [3, 4, 4]]
+
+
+def test_up_to_forty_classes_of_pods_are_shared_out():
+    def classes(count):
+        return [(cpu, 1, 1) for cpu in range(1, count + 1)]
+
+    assert share(classes(40), [(820, 99, 99)])[0] == [0] * 40
+    assert share(classes(41), [(861, 99, 99)])[0] is None
+
+
+def test_up_to_twelve_sizes_of_nodes_are_shared_out():
+    def rooms(count):
+        return [(cpu, 9, 9) for cpu in range(1, count + 1)]
+
+    assert share([(12, 1, 1)], rooms(12))[0] == [11]
+    assert share([(12, 1, 1)], rooms(13))[0] is None
+
+
 def test_a_filled_node_exchanges_small_pods_for_what_fills_it():
     """Greedily 6 and 3 of 10 CPU; 6 and 4, or 3, 3 and 4, fill it."""
     requests = np.array([(6, 1, 1), (3, 1, 1), (3, 1, 1), (4, 1, 1)])
