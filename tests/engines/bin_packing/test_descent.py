@@ -92,6 +92,24 @@ def test_what_is_left_in_the_end_passes_the_independent_checker(objects, more):
     assert (room == end.room).all()
 
 
+@settings(max_examples=25, deadline=None)
+@given(clusters, mixed, st.randoms(use_true_random=False))
+def test_the_order_of_the_input_does_not_matter(objects, more, random):
+    everything = [*objects, *more]
+    shuffled = random.sample(everything, len(everything))
+    ends = []
+    for some in (everything, shuffled):
+        state, cluster = the_problem(some)
+        packer = ClusterPacker(cluster)
+        end = descend(cluster, packer, packer.pack(~cluster.problem.is_new))
+        names, items = state.cluster.nodes.names, state.cluster.pods.items
+        pods = [items[row].key for row in cluster.pods[end.movers].tolist()]
+        targets = [names[row] for row in end.target.tolist()]
+        ends.append((end.kept.tolist(), pods, targets, end.room.tolist()))
+
+    assert ends[0] == ends[1]
+
+
 def test_nodes_go_until_no_pods_find_room():
     """Four nodes of 4 CPUs in one zone; their pods ask for 2, 1.5, 1 and 1: two nodes go, for two
     that stay hold 5.5 CPUs of 8, and one does not hold them."""
