@@ -314,6 +314,19 @@ def test_a_filled_node_exchanges_small_pods_for_what_fills_it():
     assert room[:, 0].tolist() == [0, 0]
 
 
+def test_a_node_takes_pods_in_the_mixture_that_is_wanted():
+    """One of each leaves 4 and 4; two that want CPU would leave none of it and 8 of memory."""
+    requests = np.repeat([(5, 1, 1), (1, 5, 1)], (3, 3), axis=0)
+    room = np.array([(10, 10, 10)], np.int64)
+
+    target = fill_in_turn(
+        requests, np.zeros(6, np.int64), np.ones((1, 1), np.bool_), room, np.arange(1)
+    )
+
+    assert (target >= 0).sum() == 2
+    assert room.tolist() == [[4, 4, 8]]
+
+
 def test_the_cpu_pods_of_a_public_trace_fill_all_but_one_percent_of_the_nodes(shared_data):
     """1,088 pods ask for 199.98 nodes of 96 cores; 202 are within one percent."""
     path = shared_data / "cluster_packing" / "openb_pods_default.csv.gz"
