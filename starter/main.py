@@ -20,6 +20,7 @@ from services.settings import load_settings
 from starter.children import ROOT, Child, say, stop_all
 from starter.plan import Options, Plan, make_plan
 from starter.registration import Connection, register_sandbox
+from starter.traffic import import_sandbox_traffic
 
 START_SECONDS = 60.0
 _POLL_SECONDS = 0.1
@@ -112,7 +113,9 @@ def _start_all(
         variables["PRICE_LIST_URL"] = connection["price_list_url"]
         with open_database(plan.settings) as database:
             secrets = open_secret_box(plan.settings)
-            register_sandbox(database, connection, secrets=secrets, at=datetime.now(UTC))
+            now = datetime.now(UTC)
+            cluster = register_sandbox(database, connection, secrets=secrets, at=now)
+            import_sandbox_traffic(database, connection, cluster, at=now)
     settings = plan.settings
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"

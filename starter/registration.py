@@ -33,7 +33,7 @@ Connection = dict[str, Any]
 
 def register_sandbox(
     database: Database, connection: Connection, *, secrets: SecretBox, at: datetime
-) -> None:
+) -> Cluster:
     """Register both, or bring them up to date; nothing is written where nothing has changed."""
     wanted = _customer(connection)
     known = next((one for one in load_customers(database) if one.customer.company == COMPANY), None)
@@ -46,7 +46,7 @@ def register_sandbox(
         customer = edit_customer(
             database, known.customer.id, wanted, secrets=secrets, actor=STARTER, at=at
         )
-    _register_cluster(database, connection, customer, is_same, secrets, at)
+    return _register_cluster(database, connection, customer, is_same, secrets, at)
 
 
 def _register_cluster(
@@ -56,7 +56,7 @@ def _register_cluster(
     is_same_customer: bool,
     secrets: SecretBox,
     at: datetime,
-) -> None:
+) -> Cluster:
     kubernetes = connection["kubernetes"]
     access = KubeAccess(
         endpoint=kubernetes["endpoint"],
@@ -69,12 +69,13 @@ def _register_cluster(
         new = NewCluster(
             name=kubernetes["cluster_name"], access=access, customer_id=customer.id, region=region
         )
-        add_cluster(database, new, secrets=secrets, actor=STARTER, at=at)
-    elif known.endpoint != access.endpoint or not is_same_customer:
+        return add_cluster(database, new, secrets=secrets, actor=STARTER, at=at)
+    if known.endpoint != access.endpoint or not is_same_customer:
         change = ClusterChange(
             access=access, region=region, cluster_tag=known.cluster_tag, launch=known.launch
         )
-        edit_cluster(database, known.id, change, secrets=secrets, actor=STARTER, at=at)
+        return edit_cluster(database, known.id, change, secrets=secrets, actor=STARTER, at=at)
+    return known
 
 
 def _find_cluster(database: Database, customer: Customer, name: str) -> Cluster | None:
