@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from engines.bin_packing.habits import surroundings_of
 from engines.bin_packing.kernels import Flags, Rows, matches
 from engines.bin_packing.offers import Launch, with_new_nodes
 from engines.bin_packing.plain import place_plain
@@ -20,12 +21,15 @@ from engines.bin_packing.problem import (
     PackingProblem,
     scarcity,
 )
+from engines.bin_packing.quotas import spread_quotas
 from engines.bin_packing.situation import Situation
+from engines.bin_packing.surroundings import Surroundings
 from engines.contracts.kubernetes import Node
 from engines.scheduling import (
     ClusterContext,
     Occupancy,
     build_context,
+    can_run,
     daemon_overhead,
     feasible_nodes,
     why_not,
@@ -103,6 +107,7 @@ def build_problem(
         kind=kind,
         allowed=kinds.table(),
         limits=tuple(limits),
+        quotas=tuple(spread_quotas(occupancy, pods, is_flexible, waiting, limits)),
     )
     return ClusterProblem(
         situation=situation,
@@ -284,6 +289,33 @@ class ClusterPacker:
     def is_simple(self, pods: Rows) -> bool:
         """Whether only room and ``allowed`` decide about these pods."""
         return not bool(self._cluster.is_particular[pods].any())
+
+    def surroundings(self) -> Surroundings:
+        """What the pods ask of the pods around them."""
+        cluster = self._cluster
+        return surroundings_of(
+            cluster.problem, cluster.occupancy, cluster.pods, cluster.is_particular
+        )
+
+    def accepts(self, packing: Packing) -> bool:
+        """Whether the scheduler would let every particular pod in where the packing has it."""
+        pods, occupancy = self._cluster.pods, self.occupancy_without(packing.kept)
+        particular = np.flatnonzero(self._cluster.is_particular[packing.movers])
+        places = dict(
+            zip(
+                pods[packing.movers[particular]].tolist(),
+                packing.target[particular].tolist(),
+                strict=True,
+            )
+        )
+        for pod, node in places.items():
+            occupancy.place(pod, node)
+        for pod, node in places.items():
+            occupancy.remove(pod)
+            if not can_run(pod, node, occupancy):
+                return False
+            occupancy.place(pod, node)
+        return True
 
     def pack(self, kept: Flags) -> Packing:
         """Place the movers on the kept nodes, as many of them as find room."""

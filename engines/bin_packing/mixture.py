@@ -112,23 +112,32 @@ def _safe(prices: Weights, vectors: Weights) -> Weights:
 def mixture_of(problem: PackingProblem) -> Mixture | None:
     """The mixture of a problem's pods; None where all of them want one and the same."""
     room = np.maximum(problem.room[:, :2], 0) / np.maximum(problem.room[:, :2].sum(axis=0), 1)
+    vectors, parts = directions_of(problem, np.ones(len(problem.requests), np.bool_))
+    if not len(vectors):
+        return None
+    demand = np.zeros((len(problem.cost), len(vectors)))
+    np.add.at(demand, problem.home, parts)
+    return Mixture(vectors, demand, room)
+
+
+def directions_of(problem: PackingProblem, chosen: Flags) -> tuple[Weights, Weights]:
+    """The directions of the chosen pods, and how much of each makes up each pod (0: not chosen)."""
     sizes = problem.requests[:, :2] / np.maximum(problem.room[:, :2].sum(axis=0), 1)
-    is_sized: Flags = sizes.any(axis=1)
-    angles = np.arctan2(sizes[is_sized, 1], sizes[is_sized, 0])
-    if not len(angles):
-        return None
-    edges = np.unique(np.quantile(angles, np.linspace(0, 1, DIRECTIONS)).round(12))
+    sized = np.flatnonzero(sizes.any(axis=1) & chosen)
+    angles = np.arctan2(sizes[sized, 1], sizes[sized, 0])
+    edges = np.zeros(0)
+    if len(angles):
+        edges = np.unique(np.quantile(angles, np.linspace(0, 1, DIRECTIONS)).round(12))
     if len(edges) < 2:
-        return None
+        return np.zeros((0, 2)), np.zeros((len(sizes), 0))
     edges[0], edges[-1] = angles.min(), angles.max()
     vectors = np.stack((np.cos(edges), np.sin(edges)), axis=1)
     below = np.clip(np.searchsorted(edges, angles, "right") - 1, 0, len(edges) - 2)
-    demand = np.zeros((len(problem.cost), len(edges)))
-    homes = problem.home[is_sized]
-    parts = _split(sizes[is_sized], vectors[below], vectors[below + 1])
-    np.add.at(demand, (homes, below), np.maximum(parts[:, 0], 0))
-    np.add.at(demand, (homes, below + 1), np.maximum(parts[:, 1], 0))
-    return Mixture(vectors, demand, room)
+    parts = np.zeros((len(sizes), len(edges)))
+    halves = np.maximum(_split(sizes[sized], vectors[below], vectors[below + 1]), 0)
+    parts[sized, below] = halves[:, 0]
+    parts[sized, below + 1] = halves[:, 1]
+    return vectors, parts
 
 
 def _split(sizes: Weights, low: Weights, high: Weights) -> Weights:

@@ -6,6 +6,7 @@ from engines.bin_packing.alike import share_out
 from engines.bin_packing.filling import fill_in_turn
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights, place_in_order
 from engines.bin_packing.problem import Packing, PackingProblem, largest_first, scarcity
+from engines.bin_packing.surroundings import Surroundings, without_neighbours
 
 
 class PlainPacker:
@@ -26,6 +27,15 @@ class PlainPacker:
     def is_simple(self, pods: Rows) -> bool:
         """Whether only room and ``allowed`` decide about these pods: about all of them."""
         return True
+
+    def surroundings(self) -> Surroundings:
+        """Nobody asks for anything."""
+        return without_neighbours(self._problem.allowed, self._problem.kind)
+
+    def accepts(self, packing: Packing) -> bool:
+        """Every pod is on a node where it is allowed."""
+        kinds = self._problem.kind[packing.movers]
+        return bool(self._problem.allowed[kinds, packing.target].all())
 
 
 def place_plain(

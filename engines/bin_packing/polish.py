@@ -19,8 +19,8 @@ from engines.bin_packing.problem import (
 )
 from engines.bin_packing.relaxation import Choice
 
-MOST_TRIALS, MOST_TRIALS_SMALL, SMALL_CLUSTER = 4_000, 15_000, 150
-"""Moves that are tried on one packing: more in a small cluster, where one node weighs more."""
+MOST_TRIALS = 4_000
+"""Moves that are tried on one packing."""
 
 MOST_WORK = 4_000_000  # trials x nodes
 
@@ -49,8 +49,7 @@ class Polish:
         """The packing after every gain that was found, each found on top of the one before."""
         if not packing.is_complete:
             return packing
-        most = MOST_TRIALS_SMALL if len(self._problem.cost) <= SMALL_CLUSTER else MOST_TRIALS
-        most = min(most, MOST_WORK // max(1, len(self._problem.cost)))
+        most = min(MOST_TRIALS, MOST_WORK // max(1, len(self._problem.cost)))
         trials = 0
         is_settled = False
         while not is_settled:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
+from engines.bin_packing.surroundings import Surroundings
 
 
 class Limit(NamedTuple):
@@ -23,6 +24,14 @@ class Limit(NamedTuple):
     def holds(self, kept: Flags) -> bool:
         """Whether the limit is kept."""
         return int(self.amounts[kept[self.nodes]].sum()) >= self.at_least
+
+
+class Quota(NamedTuple):
+    """At least so many of ``pods`` (rows of the problem) are on ``nodes`` after any plan."""
+
+    nodes: Flags
+    pods: Rows
+    at_least: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +53,7 @@ class PackingProblem:
     kind: Rows
     allowed: Flags  # kinds x nodes
     limits: tuple[Limit, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
     @cached_property
     def load(self) -> Amounts:
@@ -97,6 +107,12 @@ class Packer(Protocol):
 
     def is_simple(self, pods: Rows) -> bool:
         """Whether only room and ``allowed`` decide about these pods."""
+
+    def surroundings(self) -> Surroundings:
+        """What the problem's pods ask of the pods around them."""
+
+    def accepts(self, packing: Packing) -> bool:
+        """Whether all rules hold where a complete packing has the movers; room left aside."""
 
 
 def scarcity(asked: Amounts, room: Amounts) -> Weights:

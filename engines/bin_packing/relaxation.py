@@ -3,15 +3,14 @@
 Every plan keeps nodes whose room, resource by resource, holds the pods of the nodes that go.
 Kept fractionally, that is a linear program of few rows. Its dual prices give, by weak duality, a
 cost that no plan can be below; the bound is computed from them anew, so that it does not rest on
-the solver's word. In a small cluster fractions matter, so there branch and bound takes over. A
-share of the room is set aside as what packing wastes when nodes are chosen, never when the bound
-is computed.
+the solver's word. In a small cluster ``whole`` has a tighter program. A share of the room is set
+aside as what packing wastes when nodes are chosen, never when the bound is computed.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import linprog
 from scipy.sparse import csr_array, hstack, vstack
 
 from engines.bin_packing.kernels import Amounts, Flags, Rows, Weights
@@ -21,10 +20,6 @@ from engines.bin_packing.problem import PackingProblem
 MOST_CONFINED_KINDS = 24
 """Kinds of pods that may run on some nodes only get rows of their own, the heaviest first."""
 
-MOST_WHOLE_NODES, MOST_BRANCHES = 300, 200
-"""Up to so many flexible nodes whole ones are chosen by branch and bound, with so many branches."""
-
-_SOLVER_TOLERANCE = 1e-6  # of the solver's sums, USD an hour
 _MICRO = 1e6
 
 
@@ -107,27 +102,10 @@ def _bound(problem: PackingProblem, least: Weights, prices: Weights, worth: Weig
     return float((least @ prices + chosen.sum()) * _MICRO)
 
 
-def whole_nodes(problem: PackingProblem, choice: Choice, waste: float = 0.0) -> Choice | None:
-    """The same with nodes that are kept or not, by sums alone, as far as the counted search gets.
-
-    The bound is then what the search has proven, if that is more. None: too many nodes for it.
-    """
-    if np.count_nonzero(problem.is_flexible) > MOST_WHOLE_NODES:
-        return None
-    matrix, least = _with_mixture(_rows(problem, 1.0 - waste), None, 1.0)
-    nodes = len(problem.cost)
-    result = milp(
-        problem.cost / _MICRO,
-        constraints=LinearConstraint(matrix, least, np.inf),
-        integrality=np.ones(nodes),
-        bounds=Bounds(np.where(problem.is_flexible, 0.0, 1.0), np.ones(nodes)),
-        options={"node_limit": MOST_BRANCHES, "mip_rel_gap": 1e-3},
-    )
-    if result.x is None:
-        return None
-    proven = (float(result.mip_dual_bound) - _SOLVER_TOLERANCE) * _MICRO
-    share = np.round(result.x)
-    return choice._replace(share=share, bound_micro_usd=max(choice.bound_micro_usd, proven))
+def room_rows(problem: PackingProblem) -> tuple[Weights, Weights]:
+    """``matrix @ kept >= least``: sums that hold for the nodes of every plan."""
+    rows = _rows(problem, 1.0)
+    return rows.matrix, rows.least
 
 
 def _rows(problem: PackingProblem, usable: float) -> _Program:
@@ -151,23 +129,27 @@ def _rows(problem: PackingProblem, usable: float) -> _Program:
 
 def _confined(problem: PackingProblem) -> list[tuple[Flags, Amounts]]:
     """Node sets that some pods cannot leave, with the loads of all pods that cannot leave them."""
-    masks, of_kind = np.unique(problem.allowed, axis=0, return_inverse=True)
-    receives = problem.room.any(axis=1)
-    narrow = [row for row, mask in enumerate(masks) if not (mask | ~receives).all()]
-    inside = {
-        row: np.array([not (other & ~masks[row]).any() for other in masks], np.bool_)
-        for row in narrow
-    }
-    set_of_pod = of_kind.ravel()[problem.kind]
-    heaviest = sorted(narrow, key=lambda row: (-_weight(problem, inside[row][set_of_pod]), row))
     groups = []
-    for row in heaviest[:MOST_CONFINED_KINDS]:
-        pods: Rows = np.flatnonzero(inside[row][set_of_pod])
+    for nodes, pods in areas(problem)[1:]:
         load = np.zeros_like(problem.room)
         np.add.at(load, problem.home[pods], problem.requests[pods])
-        groups.append((masks[row], load))
+        groups.append((nodes, load))
     return groups
 
 
-def _weight(problem: PackingProblem, pods: Flags) -> int:
-    return int(problem.requests[pods, 0].sum()) if pods.any() else 0
+def areas(problem: PackingProblem) -> list[tuple[Flags, Rows]]:
+    """All nodes with all pods; then node sets that some pods cannot leave, with all pods that
+    cannot leave them or, in the sets of quotas, need not be able to."""
+    masks, of_kind = np.unique(problem.allowed, axis=0, return_inverse=True)
+    receives = problem.room.any(axis=1)
+    sets = {mask.tobytes(): mask for mask in masks}
+    sets |= {one.nodes.tobytes(): one.nodes for one in problem.quotas}
+    narrow = [mask for mask in sets.values() if not (mask | ~receives).all()]
+    set_of_pod = of_kind.ravel()[problem.kind]
+    found = []
+    for mask in narrow:
+        inside = np.array([not (other & ~mask).any() for other in masks], np.bool_)
+        found.append((mask, np.flatnonzero(inside[set_of_pod])))
+    found.sort(key=lambda one: -int(problem.requests[one[1], 0].sum()))
+    everything = (np.ones(len(problem.cost), np.bool_), np.arange(len(problem.requests)))
+    return [everything, *found[:MOST_CONFINED_KINDS]]

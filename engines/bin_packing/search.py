@@ -5,7 +5,8 @@
 2. What is left over in a try that almost succeeds is repaired: cheap nodes come back.
 3. Where nodes may be launched whole ones are bought for the pods of nodes that go.
 4. The best answer is polished near the relaxation's break-even: one node more goes, or a dearer
-   node goes in exchange for a cheaper one that comes back.
+   node goes in exchange for a cheaper one that comes back. In a small cluster a closer search
+   (``close_search``) moves pods about for it.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engines.bin_packing.close_search import search_closely
 from engines.bin_packing.kernels import Flags, Rows
 from engines.bin_packing.polish import Polish
 from engines.bin_packing.problem import (
@@ -22,7 +24,7 @@ from engines.bin_packing.problem import (
     scarcity,
 )
 from engines.bin_packing.purchase import purchases
-from engines.bin_packing.relaxation import Choice, relax, whole_nodes
+from engines.bin_packing.relaxation import Choice, relax
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
 LARGE_CLUSTER, LEAST_WASTE_LARGE = 300, 0.045
@@ -37,8 +39,8 @@ SPARE = 1.5
 REPAIRABLE_SHARE = 0.03
 """Of what moves; where more is left over the next share is tried at once."""
 
-SMALL_CLUSTER, MOST_POLISHED = 300, 4
-"""Up to so many nodes several packings are polished, not the best one alone."""
+SMALL_CLUSTER = 300
+"""Up to so many nodes the search is a closer one."""
 
 
 class SearchResult(NamedTuple):
@@ -54,18 +56,14 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
     ideal = relax(problem)
     if ideal is None:
         return SearchResult(as_it_is, problem.present_cost)
-    whole = whole_nodes(problem, ideal)
-    bound = int(np.ceil((whole or ideal).bound_micro_usd - 1e-3))
-    polish = Polish(problem, packer, ideal)
     bought = (repair(problem, packer, one) for one in purchases(problem, packer, ideal))
     tries = [as_it_is, *_tries(problem, packer, ideal), *(one for one in bought if one)]
-    tries.sort(key=lambda one: problem.cost_of(one.kept))
-    polished = [
-        polish.improve(one)
-        for one in tries[: MOST_POLISHED if len(problem.cost) <= SMALL_CLUSTER else 1]
-    ]
-    best = min(polished, key=lambda one: problem.cost_of(one.kept))
-    return SearchResult(best, min(bound, problem.cost_of(best.kept)))
+    best, bound = min(tries, key=lambda one: problem.cost_of(one.kept)), ideal.bound_micro_usd
+    if len(problem.cost) <= SMALL_CLUSTER:
+        best, bound = search_closely(problem, packer, ideal, tries)
+    else:
+        best = Polish(problem, packer, ideal).improve(best)
+    return SearchResult(best, min(int(np.ceil(bound - 1e-3)), problem.cost_of(best.kept)))
 
 
 def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[Packing]:
@@ -75,15 +73,11 @@ def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[P
         choice = ideal if waste == 0 else relax(problem, waste)
         if choice is None:
             return
-        whole = whole_nodes(problem, choice, waste)
-        is_settled = False
-        for one in (choice, whole) if whole else (choice,):
-            packing = packer.pack(one.kept)
-            is_settled |= _is_plan(problem, packing)
-            repaired = repair(problem, packer, packing)
-            if repaired is not None:
-                yield repaired
-        if is_settled:
+        packing = packer.pack(choice.kept)
+        repaired = repair(problem, packer, packing)
+        if repaired is not None:
+            yield repaired
+        if _is_plan(problem, packing):
             return
 
 
