@@ -5,7 +5,7 @@ pods go to nodes in whole numbers, a class of equal ones at a time; and the mixt
 memory is met in every area that pods cannot leave, as are the quotas of even spreads. Every real
 plan meets all rows, so no plan can be below its optimum, nor below what branch and bound proves.
 
-(Without presolve: HiGHS writes a line to stdout when it maps solutions back, and does so less then.)
+(Without presolve: HiGHS writes a line to stdout when it maps solutions back, less often so then.)
 """
 
 from typing import Any, NamedTuple
