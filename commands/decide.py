@@ -115,8 +115,16 @@ def analyze_command(  # noqa: PLR0913, PLR0917 - one option a file
 
 def decide_command(
     decision_type: Annotated[DecisionType, typer.Argument(metavar="TYPE")],
+    engine: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which engine answers; the built-in one.")
+    ] = None,
 ) -> None:
     """Answer one DecisionRequest, read as JSON from standard input, with a DecisionResponse."""
+    own = ENGINES[decision_type].name
+    if engine not in {None, own}:
+        raise typer.BadParameter(
+            f"no engine {engine!r} answers {decision_type}; there is {own}", param_hint="--engine"
+        )
     request = parse_request(sys.stdin.buffer.read())
     if request.decision_type is not decision_type:
         raise InvalidInputError(

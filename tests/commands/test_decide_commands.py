@@ -151,7 +151,8 @@ def test_what_cannot_be_used_is_named(terminal, files, arguments, code, message)
     assert "Traceback" not in done.stderr
 
 
-def test_decide_answers_one_request_from_standard_input(terminal, monkeypatch):
+@pytest.mark.parametrize("chosen", [(), ("--engine", "spot_optimizer")])
+def test_decide_answers_one_request_from_standard_input(terminal, monkeypatch, chosen):
     document = a_document(a_node())
     request = DecisionRequestDocument(
         request_id="r-1",
@@ -163,12 +164,20 @@ def test_decide_answers_one_request_from_standard_input(terminal, monkeypatch):
 
     give(monkeypatch, msgspec.json.encode(request))
 
-    done = terminal("decide", "spot_optimize")
+    done = terminal("decide", "spot_optimize", *chosen)
 
     answer = json.loads(done.stdout)
     assert done.code == 0
     assert (answer["request_id"], answer["status"]) == ("r-1", "refused")
     assert answer["reason"]
+
+
+def test_decide_by_an_engine_of_another_type_is_wrong_usage(terminal):
+    done = terminal("decide", "spot_optimize", "--engine", "bin_packing")
+
+    assert done.code == 2
+    assert "no engine 'bin_packing' answers spot_optimize" in " ".join(done.stderr.split())
+    assert not done.stdout
 
 
 def test_decide_names_the_path_of_what_is_wrong(terminal, monkeypatch):
