@@ -14,7 +14,7 @@ from ui.clusters.reading import (
     show_problems_of_reading,
     show_reading,
 )
-from ui.components import charts, data, formatting, tables, wording
+from ui.components import amount_charts, data, formatting, plot_style, tables, wording
 from ui.components.cards import (
     Card,
     show_cards,
@@ -56,9 +56,9 @@ PROBLEM_COLUMNS = (
     tables.Column(name="message", label="What is wrong", kind="prose", width="large"),
 )
 CAPACITY_COLORS = {
-    "spot": charts.GREEN,
-    "on-demand": charts.BLUE,
-    "reserved": charts.YELLOW,
+    "spot": plot_style.GREEN,
+    "on-demand": plot_style.BLUE,
+    "reserved": plot_style.YELLOW,
 }
 
 
@@ -172,47 +172,49 @@ def _show_mixes(view: ClusterView) -> None:
 
 def _show_zones(view: ClusterView) -> None:
     kinds = sorted({kind for counts in view.zones.values() for kind in counts})
-    figure = charts.stacked_bars(
+    figure = amount_charts.stacked_bars(
         list(view.zones),
         {kind: [counts.get(kind, 0) for counts in view.zones.values()] for kind in kinds},
         CAPACITY_COLORS,
     )
-    st.plotly_chart(figure, key="clusters-zones", config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key="clusters-zones", config=plot_style.PLOT_CONFIG)
 
 
 def _show_utilisation(view: ClusterView) -> None:
     shares = (
-        ("CPU requested", view.cpu_share, charts.BLUE),
-        ("CPU used", view.cpu_use_share, charts.GREEN),
-        ("Memory requested", view.memory_share, charts.BLUE),
-        ("Memory used", view.memory_use_share, charts.GREEN),
+        ("CPU requested", view.cpu_share, plot_style.BLUE),
+        ("CPU used", view.cpu_use_share, plot_style.GREEN),
+        ("Memory requested", view.memory_share, plot_style.BLUE),
+        ("Memory used", view.memory_use_share, plot_style.GREEN),
     )
     bars = [
-        charts.Bar(label=label, value=share, text=formatting.percent(share, 1), color=color)
+        amount_charts.Bar(label=label, value=share, text=formatting.percent(share, 1), color=color)
         for label, share, color in shares
         if share is not None
     ]
-    figure = charts.bar_chart(bars, value_format=".0%", limit=1.0, limit_text="100%", text_room=1.1)
-    st.plotly_chart(figure, key="clusters-utilisation", config=charts.PLOT_CONFIG)
+    figure = amount_charts.bar_chart(
+        bars, value_format=".0%", limit=1.0, limit_text="100%", text_room=1.1
+    )
+    st.plotly_chart(figure, key="clusters-utilisation", config=plot_style.PLOT_CONFIG)
     if view.cpu_use_share is None:
         st.caption("Use is not measured: the cluster has no metrics-server that could be read.")
 
 
 def _show_counts(counts: Mapping[str, int], *, key: str) -> None:
     total = sum(counts.values())
-    figure = charts.bar_chart(
+    figure = amount_charts.bar_chart(
         [
-            charts.Bar(
+            amount_charts.Bar(
                 label=name,
                 value=count,
                 text=f"{formatting.count_of(count, 'node')} · {formatting.percent(count / total)}",
-                color=CAPACITY_COLORS.get(name, charts.BLUE),
+                color=CAPACITY_COLORS.get(name, plot_style.BLUE),
             )
             for name, count in counts.items()
         ],
         value_format=",d",
     )
-    st.plotly_chart(figure, key=key, config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key=key, config=plot_style.PLOT_CONFIG)
 
 
 def _show_tables(view: ClusterView) -> None:

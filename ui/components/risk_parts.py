@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from engines import risk
-from ui.components import charts, wording
+from ui.components import amount_charts, plot_style, wording
 
 WEIGHTS = {
     "public_rate": risk.PUBLIC_RATE_WEIGHT,
@@ -27,16 +27,18 @@ class Part:
 
 def show_parts(parts: Sequence[Part], *, key: str) -> None:
     """A bar for each part, as long as what it adds to the score."""
-    figure = charts.bar_chart([_bar(part) for part in parts], value_format=".2f", text_room=1.9)
-    st.plotly_chart(figure, key=key, config=charts.PLOT_CONFIG)
+    figure = amount_charts.bar_chart(
+        [_bar(part) for part in parts], value_format=".2f", text_room=1.9
+    )
+    st.plotly_chart(figure, key=key, config=plot_style.PLOT_CONFIG)
 
 
-def _bar(part: Part) -> charts.Bar:
+def _bar(part: Part) -> amount_charts.Bar:
     weight = WEIGHTS[part.code]
     added = f"{weight:.2f} x {part.value:.3f} = {weight * part.value:.3f}"
-    return charts.Bar(
+    return amount_charts.Bar(
         label=wording.RISK_COMPONENTS[part.code],
         value=weight * part.value,
         text=f"{added} · {part.measured}" if part.measured else added,
-        color=charts.BLUE,
+        color=plot_style.BLUE,
     )

@@ -19,7 +19,7 @@ from engines.contracts.verdict import (
     Violation,
     ZoneShare,
 )
-from ui.components import charts, formatting, tables, wording
+from ui.components import amount_charts, formatting, plot_style, tables, wording
 
 _SIGNS = {"ok": "✓", "warning": "!", "broken": "✕"}
 _STATES = {"ok": "holds", "warning": "holds, with a remark", "broken": "is broken"}
@@ -69,21 +69,21 @@ def show_distribution(
         st.markdown(f"**Zones** · at least {limits.min_availability_zones}")
         bars = [_zone_bar(zone) for zone in zones]
         if bars:
-            figure = charts.bar_chart(bars, value_format=".0%")
-            st.plotly_chart(figure, key=f"{key}-zones", config=charts.PLOT_CONFIG)
+            figure = amount_charts.bar_chart(bars, value_format=".0%")
+            st.plotly_chart(figure, key=f"{key}-zones", config=plot_style.PLOT_CONFIG)
         else:
             st.caption("No node stands in a known zone.")
     with right:
         limit = limits.max_pool_share
         st.markdown(f"**Spot pools** · at most {formatting.percent(limit)} each")
         if pools:
-            figure = charts.bar_chart(
+            figure = amount_charts.bar_chart(
                 [_pool_bar(pool, limit) for pool in _largest(pools)],
                 limit=limit,
                 limit_text=f"limit {formatting.percent(limit)}",
                 value_format=".0%",
             )
-            st.plotly_chart(figure, key=f"{key}-pools", config=charts.PLOT_CONFIG)
+            st.plotly_chart(figure, key=f"{key}-pools", config=plot_style.PLOT_CONFIG)
         else:
             st.caption("No Spot pool carries anything.")
 
@@ -196,25 +196,25 @@ def _limit(layer: SafetyLayer, limits: SafetyLimits) -> str:
             return "all"
 
 
-def _zone_bar(zone: ZoneShare) -> charts.Bar:
+def _zone_bar(zone: ZoneShare) -> amount_charts.Bar:
     nodes = formatting.count_of(zone.nodes, "node")
-    return charts.Bar(
+    return amount_charts.Bar(
         label=zone.availability_zone,
         value=zone.share,
         text=f"{formatting.percent(zone.share)} · {nodes}",
-        color=charts.BLUE,
+        color=plot_style.BLUE,
     )
 
 
-def _pool_bar(pool: PoolShare, limit: float) -> charts.Bar:
+def _pool_bar(pool: PoolShare, limit: float) -> amount_charts.Bar:
     nodes = formatting.count_of(pool.nodes, "node")
     score = "score not known" if pool.risk_score is None else f"score {pool.risk_score:.3f}"
     origin = "added by the plan" if pool.decided else "there already"
-    return charts.Bar(
+    return amount_charts.Bar(
         label=f"{pool.instance_type} / {pool.availability_zone}",
         value=pool.share,
         text=f"{formatting.percent(pool.share, 1)} · {nodes}",
-        color=charts.RED if pool.share > limit else charts.GREEN,
+        color=plot_style.RED if pool.share > limit else plot_style.GREEN,
         hover=f"{formatting.percent(pool.share, 1)}, {nodes}, {score}, {origin}",
     )
 

@@ -13,7 +13,7 @@ from services.workflows.browse_decisions import (
     LoggedDecision,
 )
 from ui import session
-from ui.components import charts, data, formatting, tables, wording
+from ui.components import data, formatting, plot_style, tables, time_charts, wording
 from ui.components.cards import show_empty
 from ui.components.cluster_names import cluster_namer
 
@@ -127,9 +127,9 @@ def _show_nothing(wanted: DecisionFilter) -> None:
 
 def _show_timeline(decisions: Sequence[DecisionSummary], name_of: Callable[[str], str]) -> None:
     """The decisions of this page as markers: sign and colour by verdict, height by saving."""
-    figure = charts.marker_chart(
+    figure = time_charts.marker_chart(
         [
-            charts.Marker(
+            time_charts.Marker(
                 when=one.created_at,
                 value=float(one.estimated_savings),
                 group=_verdict(one),
@@ -143,7 +143,7 @@ def _show_timeline(decisions: Sequence[DecisionSummary], name_of: Callable[[str]
         zone=session.viewer_zone(),
         value_title="USD/month",
     )
-    st.plotly_chart(figure, key="stream-timeline", config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key="stream-timeline", config=plot_style.PLOT_CONFIG)
 
 
 def _show_pages(page: DecisionPage) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from services.workflows.browse_office_hours import Block, ScheduleRecord, outlook, week
 from ui import session
-from ui.components import charts, formatting
+from ui.components import formatting, plot_style, time_charts
 from ui.components.cards import show_heading
 from ui.components.formatting import plain
 
@@ -35,9 +35,9 @@ def show_week(records: Sequence[ScheduleRecord], now: datetime) -> None:
         return
     blocks = week(record.schedule, zone, now)
     st.plotly_chart(
-        charts.hour_blocks([_hour_block(one) for one in blocks]),
+        time_charts.hour_blocks([_hour_block(one) for one in blocks]),
         key="hours-week",
-        config=charts.PLOT_CONFIG,
+        config=plot_style.PLOT_CONFIG,
     )
 
 
@@ -56,14 +56,14 @@ def _choose_zone(schedule: Mapping[str, object], now: datetime) -> ZoneInfo:
     return named[chosen or "Schedule's"]
 
 
-def _hour_block(block: Block) -> charts.HourBlock:
+def _hour_block(block: Block) -> time_charts.HourBlock:
     word = "Awake" if block.is_awake else "Asleep"
-    return charts.HourBlock(
+    return time_charts.HourBlock(
         day=f"{block.day:%a %d %b}",
         start_hour=block.start_hour,
         end_hour=block.end_hour,
         name=word,
-        color=charts.GREEN if block.is_awake else ASLEEP,
+        color=plot_style.GREEN if block.is_awake else ASLEEP,
         hover=f"{word} {_clock(block.start_hour)}-{_clock(block.end_hour)}",
     )
 

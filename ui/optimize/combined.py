@@ -8,7 +8,7 @@ from engines.contracts.pricing import HOURS_PER_MONTH
 from engines.planning import CombinedPlan
 from services.errors import CloudOptimError
 from services.workflows.browse_clusters import Cluster
-from ui.components import charts, data, formatting, tables, wording
+from ui.components import amount_charts, data, formatting, plot_style, tables, wording
 from ui.components.cards import Card, show_cards, show_empty, show_heading, show_problem
 
 COLUMNS = (
@@ -116,9 +116,11 @@ def _show_costs(plan: CombinedPlan) -> None:
     hourly = [plan.now.current_cost_per_hour, *(one.cost_per_hour_after for one in plan.stages)]
     show_heading("Cost a month", "Now, and after each stage; USD, 730 hours")
     st.plotly_chart(
-        charts.paired_bars(names, {"USD a month": [one * HOURS_PER_MONTH for one in hourly]}),
+        amount_charts.paired_bars(
+            names, {"USD a month": [one * HOURS_PER_MONTH for one in hourly]}
+        ),
         key="optimize-combined-costs",
-        config=charts.PLOT_CONFIG,
+        config=plot_style.PLOT_CONFIG,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.contracts.pricing import HOURS_PER_MONTH
 from services.workflows.browse_overview import Overview
 from ui import session
-from ui.components import charts, data, formatting
+from ui.components import amount_charts, data, formatting, plot_style, time_charts
 from ui.components.cards import show_empty, show_heading
 from ui.components.cluster_names import cluster_namer
 
@@ -20,7 +20,7 @@ TREND_HEIGHT = 250
 MAX_BARS = 10
 IDLE = "Idle (nobody asked for it)"
 CAPACITY_NAMES = {"spot": "Spot", "on-demand": "On-demand", "reserved": "Reserved", "": "Not known"}
-CAPACITY_COLORS = {"Spot": charts.GREEN, "Reserved": charts.YELLOW, IDLE: charts.GRAY}
+CAPACITY_COLORS = {"Spot": plot_style.GREEN, "Reserved": plot_style.YELLOW, IDLE: plot_style.GRAY}
 SPLITS = ("Capacity type", "Cluster", "Namespace", "Workload")
 
 
@@ -44,19 +44,19 @@ def show_trend() -> None:
             "show_chart",
         )
         return
-    figure = charts.line_chart(
+    figure = time_charts.line_chart(
         drawn,
         zone=session.viewer_zone(),
         value_title="USD/h",
         value_format="$,.2f",
         height=TREND_HEIGHT,
     )
-    st.plotly_chart(figure, key="overview-trend", config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key="overview-trend", config=plot_style.PLOT_CONFIG)
 
 
-def _line(name: str, times: NDArray[np.int64], values: NDArray[np.float64]) -> charts.Line:
+def _line(name: str, times: NDArray[np.int64], values: NDArray[np.float64]) -> time_charts.Line:
     is_known = ~np.isnan(values)
-    return charts.Line(name=name, timestamps=times[is_known], values=values[is_known])
+    return time_charts.Line(name=name, timestamps=times[is_known], values=values[is_known])
 
 
 def show_breakdown(overview: Overview) -> None:
@@ -81,20 +81,20 @@ def show_breakdown(overview: Overview) -> None:
         return
     shown = dict(sorted(parts.items(), key=lambda pair: -pair[1])[:MAX_BARS])
     left = len(parts) - len(shown)
-    figure = charts.bar_chart(
+    figure = amount_charts.bar_chart(
         [
-            charts.Bar(
+            amount_charts.Bar(
                 label=name,
                 value=float(value * HOURS_PER_MONTH),
                 text=f"{formatting.money(value * HOURS_PER_MONTH, 0)}"
                 f"  ({formatting.percent(float(value / total))})",
-                color=CAPACITY_COLORS.get(name, charts.BLUE),
+                color=CAPACITY_COLORS.get(name, plot_style.BLUE),
             )
             for name, value in shown.items()
         ],
         value_format="$,.0f",
     )
-    st.plotly_chart(figure, key="overview-breakdown", config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key="overview-breakdown", config=plot_style.PLOT_CONFIG)
     if left > 0:
         st.caption(f"{left} smaller ones are not drawn.")
 

@@ -13,7 +13,7 @@ import streamlit as st
 from engines.contracts.pricing import InterruptionBucket
 from services.workflows.browse_market import UNKNOWN_BUCKET, UNKNOWN_SAVINGS, Heatmap
 from ui import session
-from ui.components import charts, data, formatting, tables, wording
+from ui.components import amount_charts, data, formatting, plot_style, tables, wording
 from ui.components.cards import show_empty, show_source
 
 ROWS_PER_PAGE = 60
@@ -60,7 +60,9 @@ def show_advisor() -> None:
         page = st.pagination(pages, key="pricing_advisor_page", bind="query-params")
     rows = view.rows[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE]
     cells = to_cells(matrix, View(rows=rows, columns=view.columns, layer=view.layer))
-    st.plotly_chart(charts.heatmap(cells), key="pricing-advisor", config=charts.PLOT_CONFIG)
+    st.plotly_chart(
+        amount_charts.heatmap(cells), key="pricing-advisor", config=plot_style.PLOT_CONFIG
+    )
     show_source([("Spot Advisor", matrix.published_at)], session.now())
     _show_export(matrix, view)
 
@@ -141,7 +143,7 @@ def ordered(matrix: Heatmap, rows: list[int], columns: list[int], order: str) ->
     return [rows[position] for position in np.argsort(means, kind="stable")]
 
 
-def to_cells(matrix: Heatmap, view: View) -> charts.Cells:
+def to_cells(matrix: Heatmap, view: View) -> amount_charts.Cells:
     """The chosen part of the matrix as a drawing; both layers stand in every hover."""
     buckets = matrix.bucket[np.ix_(view.rows, view.columns)]
     savings = matrix.savings_percent[np.ix_(view.rows, view.columns)]
@@ -163,13 +165,15 @@ def to_cells(matrix: Heatmap, view: View) -> charts.Cells:
         ]
         for name, pairs in zip(types, _pairs(buckets.tolist(), savings.tolist()), strict=True)
     ]
-    return charts.Cells(
+    return amount_charts.Cells(
         rows=types,
         columns=regions,
         values=shown,
         texts=texts,
         hovers=hovers,
-        scale=charts.stepped_scale(charts.BUCKET_COLORS) if is_rate else SAVINGS_SCALE,
+        scale=amount_charts.stepped_scale(amount_charts.BUCKET_COLORS)
+        if is_rate
+        else SAVINGS_SCALE,
         lowest=-0.5 if is_rate else 0,
         highest=4.5 if is_rate else 90,
     )
@@ -204,8 +208,8 @@ def _show_legend(layer: str) -> None:
     chips = "".join(
         f'<span class="co-chip" style="background:{color};color:{ink}">{label}</span>'
         for color, ink, label in zip(
-            charts.BUCKET_COLORS,
-            charts.BUCKET_INK,
+            amount_charts.BUCKET_COLORS,
+            amount_charts.BUCKET_INK,
             wording.INTERRUPTION_BUCKETS.values(),
             strict=True,
         )

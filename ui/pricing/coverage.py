@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from services.workflows.browse_market import RegionSpan
 from services.workflows.market_coverage import CoverageQuery, DayStatus, MarketCoverage
 from ui import session
-from ui.components import charts, data, formatting, tables
+from ui.components import amount_charts, data, formatting, plot_style, tables
 from ui.components.cards import show_heading
 
 ROWS_PER_PAGE = 60
@@ -72,7 +72,9 @@ def show_coverage(span: RegionSpan, tools: DeltaGenerator) -> None:
     if pages > 1:
         page = st.pagination(pages, key="pricing_coverage_page", bind="query-params")
     cells = to_cells(covered, (page - 1) * ROWS_PER_PAGE)
-    st.plotly_chart(charts.heatmap(cells), key="pricing-coverage", config=charts.PLOT_CONFIG)
+    st.plotly_chart(
+        amount_charts.heatmap(cells), key="pricing-coverage", config=plot_style.PLOT_CONFIG
+    )
     st.download_button(
         "CSV of all days",
         data=lambda: tables.to_csv(_rows(covered), DAY_COLUMNS).encode(),
@@ -92,11 +94,11 @@ def show_coverage(span: RegionSpan, tools: DeltaGenerator) -> None:
     )
 
 
-def to_cells(covered: MarketCoverage, first: int) -> charts.Cells:
+def to_cells(covered: MarketCoverage, first: int) -> amount_charts.Cells:
     """One screen of types by days, from row ``first``."""
     shown = covered.instance_types[first : first + ROWS_PER_PAGE]
     days = [f"{day:%d %b}" for day in covered.days]
-    return charts.Cells(
+    return amount_charts.Cells(
         rows=[one.instance_type for one in shown],
         columns=days,
         values=np.array(
@@ -110,7 +112,7 @@ def to_cells(covered: MarketCoverage, first: int) -> charts.Cells:
             ]
             for one in shown
         ],
-        scale=charts.stepped_scale([COLORS[status] for status in STATUSES]),
+        scale=amount_charts.stepped_scale([COLORS[status] for status in STATUSES]),
         lowest=-0.5,
         highest=len(STATUSES) - 0.5,
     )

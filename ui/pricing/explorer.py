@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from services.workflows.browse_market import PriceLine, PriceWindow, RegionSpan
 from ui import session
-from ui.components import charts, data, formatting, tables
+from ui.components import data, formatting, plot_style, tables, time_charts
 from ui.components.cards import show_empty, show_source
 from ui.pricing import market
 
@@ -102,14 +102,14 @@ def _ask_window(span: RegionSpan) -> PriceWindow | None:
 
 
 def _show_chart(lines: Sequence[PriceLine], total: int) -> None:
-    drawn, is_thinned = charts.thin_all([_to_line(line) for line in lines])
-    figure = charts.line_chart(
+    drawn, is_thinned = time_charts.thin_all([_to_line(line) for line in lines])
+    figure = time_charts.line_chart(
         drawn,
         zone=session.viewer_zone(),
         value_title="USD per hour",
         value_format="$.4f",
     )
-    st.plotly_chart(figure, key="pricing-lines", config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key="pricing-lines", config=plot_style.PLOT_CONFIG)
     remarks = []
     if total > len(lines):
         remarks.append(f"{len(lines)} of {total} lines are drawn: choose fewer types or zones.")
@@ -119,8 +119,8 @@ def _show_chart(lines: Sequence[PriceLine], total: int) -> None:
         st.caption(" ".join(remarks))
 
 
-def _to_line(line: PriceLine) -> charts.Line:
-    return charts.Line(
+def _to_line(line: PriceLine) -> time_charts.Line:
+    return time_charts.Line(
         name=f"{line.series.instance_type} · {line.series.availability_zone}",
         timestamps=line.timestamps,
         values=line.usd_per_hour,

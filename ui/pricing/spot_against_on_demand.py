@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from services.workflows.browse_market import RegionSpan, TypeComparison, compare_types
 from ui import session
-from ui.components import charts, formatting, tables
+from ui.components import amount_charts, formatting, plot_style, tables
 from ui.components.cards import show_empty, show_source, source_parts
 from ui.pricing import market
 
@@ -46,9 +46,9 @@ def show_spot_against_on_demand(span: RegionSpan, tools: DeltaGenerator) -> None
     with tools:
         families = _ask_families(compared)
     shown = [one for one in compared if not families or one.family in families]
-    figure = charts.dumbbell_chart(
+    figure = amount_charts.dumbbell_chart(
         [
-            charts.Dumbbell(
+            amount_charts.Dumbbell(
                 label=one.instance_type,
                 low=float(one.spot_usd_per_hour),
                 high=float(one.on_demand_usd_per_hour),
@@ -59,7 +59,7 @@ def show_spot_against_on_demand(span: RegionSpan, tools: DeltaGenerator) -> None
         low_name="cheapest Spot",
         high_name="on-demand",
     )
-    st.plotly_chart(figure, key="pricing-compared", config=charts.PLOT_CONFIG)
+    st.plotly_chart(figure, key="pricing-compared", config=plot_style.PLOT_CONFIG)
     show_source(source_parts(table.sources), session.now())
     if len(shown) > MAX_BARS:
         st.caption(f"The {MAX_BARS} largest savings of {len(shown)} types are drawn.")

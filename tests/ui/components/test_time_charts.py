@@ -1,4 +1,4 @@
-"""Charts: what is thinned keeps its shape, and times stand in the viewer's zone."""
+"""Charts over time: what is thinned keeps its shape, times stand in the viewer's zone."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from ui.components import charts
-from ui.components.charts import Bar, Cells, Dumbbell, HourBlock, Line, Marker
+from ui.components import time_charts
+from ui.components.time_charts import HourBlock, Line, Marker
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = 1_785_758_400  # 2026-08-03 12:00:00 UTC, 14:00 in Berlin
@@ -21,14 +21,14 @@ def a_line(points: int, name: str = "m5.large") -> Line:
 
 
 def test_lines_of_ten_thousand_points_in_all_are_drawn_as_they_are():
-    lines, is_thinned = charts.thin_all([a_line(4_000), a_line(6_000)])
+    lines, is_thinned = time_charts.thin_all([a_line(4_000), a_line(6_000)])
 
     assert not is_thinned
     assert [len(line.timestamps) for line in lines] == [4_000, 6_000]
 
 
 def test_one_point_more_and_all_are_thinned_to_two_thousand_with_their_peaks():
-    lines, is_thinned = charts.thin_all([a_line(4_000), a_line(6_001)])
+    lines, is_thinned = time_charts.thin_all([a_line(4_000), a_line(6_001)])
 
     assert is_thinned
     assert [len(line.timestamps) for line in lines] == [1_000, 1_000]
@@ -38,7 +38,7 @@ def test_one_point_more_and_all_are_thinned_to_two_thousand_with_their_peaks():
 def test_a_thinned_line_keeps_its_first_and_last_point_and_its_order():
     whole = a_line(20_000)
 
-    thinned = charts.thin(whole, 500)
+    thinned = time_charts.thin(whole, 500)
 
     assert thinned.timestamps[0] == whole.timestamps[0]
     assert thinned.timestamps[-1] == whole.timestamps[-1]
@@ -46,7 +46,7 @@ def test_a_thinned_line_keeps_its_first_and_last_point_and_its_order():
 
 
 def test_a_line_is_drawn_in_the_viewers_zone_with_utc_in_the_hover():
-    figure = charts.line_chart(
+    figure = time_charts.line_chart(
         [a_line(2)], zone=BERLIN, value_title="USD per hour", value_format="$.4f"
     )
 
@@ -57,75 +57,24 @@ def test_a_line_is_drawn_in_the_viewers_zone_with_utc_in_the_hover():
 def test_lines_beyond_the_palette_differ_by_their_dashes():
     lines = [a_line(2, f"line {number}") for number in range(9)]
 
-    figure = charts.line_chart(lines, zone=BERLIN, value_title="", value_format="")
+    figure = time_charts.line_chart(lines, zone=BERLIN, value_title="", value_format="")
 
     assert figure.data[0].line.color == figure.data[8].line.color
     assert (figure.data[0].line.dash, figure.data[8].line.dash) == ("solid", "dash")
-
-
-def test_bars_say_their_value_in_text_and_the_limit_is_drawn():
-    figure = charts.bar_chart(
-        [Bar(label="a", value=0.3, text="30%", color=charts.RED)],
-        value_format=".0%",
-        limit=0.2,
-        limit_text="limit 20%",
-    )
-
-    assert list(figure.data[0].text) == ["30%"]
-    assert figure.layout.shapes[0].x0 == 0.2
-    assert figure.layout.annotations[0].text == "limit 20%"
-
-
-def test_a_stepped_scale_gives_each_value_its_own_flat_colour():
-    assert charts.stepped_scale(["red", "blue"]) == [
-        [0.0, "red"],
-        [0.5, "red"],
-        [0.5, "blue"],
-        [1.0, "blue"],
-    ]
-
-
-def test_a_heatmap_has_its_first_row_on_top_and_a_hover_for_each_cell():
-    figure = charts.heatmap(
-        Cells(
-            rows=["a", "b"],
-            columns=["x"],
-            values=np.array([[0.0], [np.nan]]),
-            texts=[["<5"], [""]],
-            hovers=[["a in x"], ["b in x"]],
-            scale=charts.stepped_scale(charts.BUCKET_COLORS),
-            lowest=-0.5,
-            highest=4.5,
-        )
-    )
-
-    assert figure.layout.yaxis.autorange == "reversed"
-    assert figure.data[0].customdata[1][0] == "b in x"
-
-
-def test_a_dumbbell_joins_both_prices_and_names_the_saving():
-    figure = charts.dumbbell_chart(
-        [Dumbbell(label="m5.large", low=0.04, high=0.1, text="60%")],
-        low_name="cheapest Spot",
-        high_name="on-demand",
-    )
-
-    assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (0.04, 0.1)
-    assert figure.data[1].text[0].strip() == "60%"
 
 
 @pytest.mark.parametrize(("group", "symbol"), [("✓ Safe", "circle"), ("✕ Rejected", "x")])
 def test_a_marker_differs_by_symbol_not_by_colour_alone(group, symbol):
     marker = Marker(when=datetime.fromtimestamp(NOON, UTC), value=1.0, group=group, hover="")
 
-    figure = charts.marker_chart([marker], zone=BERLIN, value_title="USD/month")
+    figure = time_charts.marker_chart([marker], zone=BERLIN, value_title="USD/month")
 
     assert figure.data[0].marker.symbol == symbol
 
 
 def test_hours_of_a_day_stand_from_their_start_and_as_long_as_they_are():
     block = {"day": "Mon 23 Nov", "color": "#000000", "hover": ""}
-    figure = charts.hour_blocks(
+    figure = time_charts.hour_blocks(
         [
             HourBlock(start_hour=0, end_hour=8, name="Asleep", **block),
             HourBlock(start_hour=8, end_hour=9.5, name="Awake", **block),
