@@ -1,13 +1,14 @@
 """The decision: search, see what the scheduler would make of it, and keep what pays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engines.bin_packing.cluster import ClusterPacker, ClusterProblem, build_problem
 from engines.bin_packing.descent import descend
 from engines.bin_packing.kernels import Flags
+from engines.bin_packing.market import Market, market_bound
 from engines.bin_packing.offers import Launch, find_offers, new_nodes, place_of
 from engines.bin_packing.plan import batches
 from engines.bin_packing.problem import Packing
@@ -60,7 +61,34 @@ class Decision:
 def decide(situation: Situation) -> Decision:
     """The cheapest change that was found. Plans within the safety layers come first; where none of
     them saves anything, the best one without them is shown."""
-    launches, added = _launches(situation)
+    market = _market(situation)
+    if market is None:
+        return _decide(situation, (), ())
+    decision = _with_market(situation, market)
+    bound = market_bound(
+        situation,
+        market,
+        decision.cluster.problem.cost_of(decision.packing.kept),
+        keeps_safety_limits=decision.keeps_safety_limits,
+    )
+    return replace(decision, bound_micro_usd=bound)
+
+
+def _market(situation: Situation) -> Market | None:
+    """What could be launched; None: nothing may be, or there is nothing to be had."""
+    rows = np.flatnonzero(situation.roles.may_go).tolist()
+    if not situation.may_launch or not rows:
+        return None
+    place = place_of(situation.state, rows, situation.asked)
+    if place is None or not place.zones:
+        return None
+    offers = find_offers(situation.state, place, situation.asked, situation.now)
+    return Market(offers, place) if offers else None
+
+
+def _with_market(situation: Situation, market: Market) -> Decision:
+    """With launches where they pay, else without."""
+    launches, added = _launches(situation, market)
     if launches:
         decision = _decide(situation, launches, added)
         if _exchange_pays(situation, decision):
@@ -68,16 +96,9 @@ def decide(situation: Situation) -> Decision:
     return _decide(situation, (), ())
 
 
-def _launches(situation: Situation) -> tuple[tuple[Launch, ...], tuple[Node, ...]]:
-    rows = np.flatnonzero(situation.roles.may_go).tolist()
-    if not situation.may_launch or not rows:
-        return (), ()
-    place = place_of(situation.state, rows, situation.asked)
-    if place is None or not place.zones:
-        return (), ()
-    offers = find_offers(situation.state, place, situation.asked, situation.now)
-    plain = build_problem(situation)
-    launches = shortlist(situation, plain.problem, plain.context.resources, offers, place)
+def _launches(situation: Situation, market: Market) -> tuple[tuple[Launch, ...], tuple[Node, ...]]:
+    plain, place = build_problem(situation), market.place
+    launches = shortlist(situation, plain.problem, plain.context.resources, market.offers, place)
     return launches, new_nodes(situation.state, place, launches)
 
 

@@ -41,7 +41,8 @@ class PackingProblem:
     ``room``: nodes x resources, what a node could take beside the pods that it has (0 where nothing
     may come). ``is_flexible``: may be left away. ``requests``: pods x resources, of pods that move
     when their node (``home``) goes; a pod of a home that stays is not there. ``kind`` points to the
-    row of ``allowed`` that says on which nodes the pod could run.
+    row of ``allowed`` that says on which nodes the pod could run. ``copies``: how many of each row
+    there can be, in programs that give a bound over whole offers; None: one of each.
     """
 
     cost: Rows  # micro-dollars an hour
@@ -54,6 +55,13 @@ class PackingProblem:
     allowed: Flags  # kinds x nodes
     limits: tuple[Limit, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    copies: Rows | None = None
+
+    @cached_property
+    def most(self) -> Weights:
+        """How many of each row there can be."""
+        copies = np.ones(len(self.cost)) if self.copies is None else self.copies
+        return np.asarray(copies, np.float64)
 
     @cached_property
     def load(self) -> Amounts:

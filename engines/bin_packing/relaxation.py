@@ -53,7 +53,7 @@ def relax(problem: PackingProblem, waste: float = 0.0) -> Choice | None:
     nodes, columns = len(problem.cost), matrix.shape[1]
     lower = np.where(problem.is_flexible, 0.0, 1.0)
     bounds = np.zeros((columns, 2))
-    bounds[:nodes] = np.stack((lower, np.ones(nodes)), axis=1)
+    bounds[:nodes] = np.stack((lower, problem.most), axis=1)
     bounds[nodes:, 1] = np.inf
     cost = np.concatenate((problem.cost / _MICRO, np.zeros(columns - nodes)))
     result = linprog(cost, A_ub=-matrix, b_ub=-least, bounds=bounds, method="highs-ds")
@@ -96,9 +96,9 @@ def _worth(
 
 
 def _bound(problem: PackingProblem, least: Weights, prices: Weights, worth: Weights) -> float:
-    """Weak duality: at these prices each node alone chooses whether it is kept."""
+    """Weak duality: at these prices each node alone chooses whether, or how often, it is there."""
     reduced = problem.cost / _MICRO - worth
-    chosen = np.where(problem.is_flexible, np.minimum(reduced, 0.0), reduced)
+    chosen = np.where(problem.is_flexible, np.minimum(reduced, 0.0) * problem.most, reduced)
     return float((least @ prices + chosen.sum()) * _MICRO)
 
 

@@ -106,12 +106,12 @@ class WholeNodes:
         nodes = len(self._problem.cost)
         lower, upper = np.zeros(self._width()), np.zeros(self._width())
         lower[:nodes][~self._problem.is_flexible] = 1.0
-        upper[:nodes] = 1.0
+        upper[:nodes] = self._problem.most
         room = (self._room / self._scale)[:, None, :2]
         with np.errstate(divide="ignore", invalid="ignore"):
             parts = np.where(self._vectors > 0, room / self._vectors, np.inf).min(axis=2, initial=1)
-        upper[nodes : self._first_pair()] = parts.ravel()
-        upper[self._first_pair() :] = self._classes.most
+        upper[nodes : self._first_pair()] = (parts * self._problem.most[:, None]).ravel()
+        upper[self._first_pair() :] = self._classes.most * self._problem.most[self._classes.node]
         return lower, upper
 
     def _width(self) -> int:
