@@ -38,7 +38,7 @@ _WAITS = frozenset(
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """The newest answer of one engine about one cluster. ``refusal`` empty: it answered."""
 
-    cluster_name: str
+    cluster_id: str
     summary: DecisionSummary
     refusal: str
     warnings: tuple[Notice, ...]
@@ -48,7 +48,7 @@ class WasteRow(msgspec.Struct, frozen=True, kw_only=True):
     """An instance or a volume, and the decision that tells of it."""
 
     decision_id: int
-    cluster_name: str
+    cluster_id: str
     resource_id: str
     name: str
     availability_zone: str
@@ -124,7 +124,7 @@ class Waste(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    cluster_name: str
+    cluster_id: str
     logged: LoggedDecision
 
 
@@ -160,7 +160,7 @@ def _newest(reader: Reader, cluster: Cluster, kind: DecisionType) -> _Found | No
     page = decisions.list_page(reader, wanted, limit=1)
     if not page.items:
         return None
-    return _Found(cluster_name=cluster.name, logged=decisions.get(reader, page.items[0].id))
+    return _Found(cluster_id=cluster.id, logged=decisions.get(reader, page.items[0].id))
 
 
 def _once(rows: Iterable[Row], *, without: AbstractSet[str] = frozenset()) -> tuple[Row, ...]:
@@ -176,7 +176,7 @@ def _look(found: _Found) -> Look:
     response = found.logged.response
     is_refused = response.status is DecisionStatus.REFUSED
     return Look(
-        cluster_name=found.cluster_name,
+        cluster_id=found.cluster_id,
         summary=found.logged.summary,
         refusal=(response.message or response.reason) if is_refused else "",
         warnings=response.warnings,
@@ -273,7 +273,7 @@ def _place(found: _Found, one: Recommendation | Skipped) -> dict[str, Any]:
     subject = one.subject
     return {
         "decision_id": found.logged.summary.id,
-        "cluster_name": found.cluster_name,
+        "cluster_id": found.cluster_id,
         "resource_id": subject.instance_id or subject.volume_id,
         "name": subject.name,
         "availability_zone": subject.availability_zone,

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
-from db.repositories import schedules
+from db.models.clusters import Cluster as ClusterRow
+from db.records import Customer
+from db.repositories import customers, schedules
 from services.access import LOCAL_ADMIN
 from services.workflows.ledgers import scan_for_waste
 from services.workflows.open_cluster import open_cluster
@@ -104,6 +107,23 @@ def test_a_look_shows_what_was_found_what_waits_and_what_is_left(open_page):
     assert waiting["Grace"].iloc[0].startswith("ghost in 23 hours")
     assert list(table(at, "waste_others")["Class"]) == ["Protected by tag"]
     assert "$147.17 a month" in html_of(at)
+
+
+def test_clusters_of_equal_names_are_told_with_their_customers(open_page, wasteful):
+    with wasteful.transaction() as tx:
+        customers.add(tx, Customer(id="globex", company="Globex", created_at=NOW))
+    read(wasteful, "shop-2", a_node("node-b"), at=NOW)
+    with wasteful.transaction() as tx:
+        values = {"name": "shop", "customer_id": "globex"}
+        tx.connection.execute(update(ClusterRow).where(ClusterRow.id == "shop-2").values(values))
+    at = open_page("waste")
+
+    at.button(key="waste-look").click().run()
+
+    (cluster,) = table(at, "waste_ghosts")["Cluster"]
+    assert cluster.endswith(" / shop")
+    assert cluster != "Globex / shop"
+    assert "of Globex / shop, decided" in said(at)
 
 
 @pytest.mark.usefixtures("with_environments")

@@ -1,6 +1,9 @@
-"""What was found: ghosts and zombie volumes, one row each."""
+"""What was found: ghosts and zombie volumes, one row each.
 
-from collections.abc import Sequence
+``name_of`` gives a cluster's name on screen from its id.
+"""
+
+from collections.abc import Callable, Sequence
 
 from services.workflows.browse_waste import GhostRow, VolumeRow
 from ui.components import tables, wording
@@ -43,14 +46,14 @@ VOLUME_COLUMNS = (
 OWNERS = {"ours": "of our clusters", "unconfirmed": "of a cluster, perhaps not registered"}
 
 
-def show_ghosts(ghosts: Sequence[GhostRow]) -> None:
+def show_ghosts(ghosts: Sequence[GhostRow], name_of: Callable[[str], str]) -> None:
     """The ghosts, the dearest first; without one, nothing is claimed and nothing is drawn."""
     if not ghosts:
         return
     show_heading("Ghosts", "They run and cost, and are no node of any registered cluster")
     dearest = sorted(ghosts, key=lambda one: (-(one.usd_month or 0), one.resource_id))
     tables.show_table(
-        [_ghost(one) for one in dearest],
+        [_ghost(one, name_of) for one in dearest],
         GHOST_COLUMNS,
         key="waste_ghosts",
         file_name="ghosts",
@@ -58,14 +61,14 @@ def show_ghosts(ghosts: Sequence[GhostRow]) -> None:
     )
 
 
-def show_volumes(volumes: Sequence[VolumeRow]) -> None:
+def show_volumes(volumes: Sequence[VolumeRow], name_of: Callable[[str], str]) -> None:
     """The zombie volumes, the largest saving first."""
     if not volumes:
         return
     show_heading("Zombie volumes", "Available for longer than the grace, and nothing asks for them")
     largest = sorted(volumes, key=lambda one: (-one.net_saving_usd_month, one.resource_id))
     tables.show_table(
-        [_volume(one) for one in largest],
+        [_volume(one, name_of) for one in largest],
         VOLUME_COLUMNS,
         key="waste_volumes",
         file_name="zombie-volumes",
@@ -73,7 +76,7 @@ def show_volumes(volumes: Sequence[VolumeRow]) -> None:
     )
 
 
-def _ghost(one: GhostRow) -> tables.Row:
+def _ghost(one: GhostRow, name_of: Callable[[str], str]) -> tables.Row:
     tags = ", ".join(one.owner_tags)
     owner = OWNERS.get(one.owner, wording.in_words(one.owner).lower())
     return {
@@ -87,12 +90,12 @@ def _ghost(one: GhostRow) -> tables.Row:
         "scans": one.scans,
         "action": wording.in_words(one.action),
         "reason": one.reason,
-        "cluster": one.cluster_name,
+        "cluster": name_of(one.cluster_id),
         "decision": one.decision_id,
     }
 
 
-def _volume(one: VolumeRow) -> tables.Row:
+def _volume(one: VolumeRow, name_of: Callable[[str], str]) -> tables.Row:
     return {
         "id": one.resource_id,
         "net": one.net_saving_usd_month,
@@ -105,6 +108,6 @@ def _volume(one: VolumeRow) -> tables.Row:
         "created": one.created_at,
         "name": one.name,
         "reason": one.reason,
-        "cluster": one.cluster_name,
+        "cluster": name_of(one.cluster_id),
         "decision": one.decision_id,
     }

@@ -1,6 +1,9 @@
-"""What is left alone: idle for too short a time, or of a class that is only reported."""
+"""What is left alone: idle for too short a time, or of a class that is only reported.
 
-from collections.abc import Sequence
+``name_of`` gives a cluster's name on screen from its id.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from services.workflows.browse_waste import OtherRow, WaitingRow
@@ -34,7 +37,9 @@ BECOMES = {"Instance": "ghost", "Volume": "zombie"}
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def show_waiting(waiting: Sequence[WaitingRow], now: datetime) -> None:
+def show_waiting(
+    waiting: Sequence[WaitingRow], now: datetime, name_of: Callable[[str], str]
+) -> None:
     """What is idle within its time of grace, the first to be due first."""
     show_heading("Within grace", "Idle since our first scan that saw it so; judged once it is due")
     if not waiting:
@@ -42,7 +47,7 @@ def show_waiting(waiting: Sequence[WaitingRow], now: datetime) -> None:
         return
     soonest = sorted(waiting, key=lambda one: (one.due_at or _LAST, one.resource_id))
     tables.show_table(
-        [_waiting(one, now) for one in soonest],
+        [_waiting(one, now, name_of) for one in soonest],
         WAITING_COLUMNS,
         key="waste_waiting",
         file_name="within-grace",
@@ -50,7 +55,7 @@ def show_waiting(waiting: Sequence[WaitingRow], now: datetime) -> None:
     )
 
 
-def show_others(others: Sequence[OtherRow], in_use: int) -> None:
+def show_others(others: Sequence[OtherRow], in_use: int, name_of: Callable[[str], str]) -> None:
     """Stopped, protected, of another cluster ...: each with the sentence that says why."""
     used = formatting.count_of(in_use, "volume is in use", "volumes are in use")
     show_heading("Reported only", f"Left as they are, and why; besides, {used}")
@@ -58,7 +63,10 @@ def show_others(others: Sequence[OtherRow], in_use: int) -> None:
         show_empty("Nothing else was seen", "All other resources are in use.", "task_alt")
         return
     tables.show_table(
-        [_other(one) for one in sorted(others, key=lambda one: (one.reason, one.resource_id))],
+        [
+            _other(one, name_of)
+            for one in sorted(others, key=lambda one: (one.reason, one.resource_id))
+        ],
         OTHER_COLUMNS,
         key="waste_others",
         file_name="reported-only",
@@ -76,7 +84,7 @@ def countdown(one: WaitingRow, now: datetime) -> str:
     return f"{word} in {formatting.duration((one.due_at - now).total_seconds())}"
 
 
-def _waiting(one: WaitingRow, now: datetime) -> tables.Row:
+def _waiting(one: WaitingRow, now: datetime, name_of: Callable[[str], str]) -> tables.Row:
     return {
         "kind": one.kind,
         "id": one.resource_id,
@@ -87,12 +95,12 @@ def _waiting(one: WaitingRow, now: datetime) -> tables.Row:
         "scans": one.scans,
         "zone": one.availability_zone,
         "message": one.message,
-        "cluster": one.cluster_name,
+        "cluster": name_of(one.cluster_id),
         "decision": one.decision_id,
     }
 
 
-def _other(one: OtherRow) -> tables.Row:
+def _other(one: OtherRow, name_of: Callable[[str], str]) -> tables.Row:
     return {
         "kind": one.kind,
         "id": one.resource_id,
@@ -100,6 +108,6 @@ def _other(one: OtherRow) -> tables.Row:
         "reason": wording.in_words(one.reason),
         "message": one.message,
         "zone": one.availability_zone,
-        "cluster": one.cluster_name,
+        "cluster": name_of(one.cluster_id),
         "decision": one.decision_id,
     }

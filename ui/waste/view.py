@@ -1,6 +1,6 @@
 """The Waste page: what the newest looks found, refreshed by itself, and a look on demand."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import streamlit as st
@@ -56,10 +56,10 @@ def choose_clusters(user: Actor) -> tuple[str | None, bool]:
 
 
 def _look(clusters: Iterable[Cluster], user: Actor) -> None:
-    now = session.now()
+    now, name_of = session.now(), cluster_namer()
     for cluster in clusters:
         try:
-            with st.spinner(f"Looking through {cluster.name}"):
+            with st.spinner(f"Looking through {name_of(cluster.id)}"):
                 for kind in WASTE_TYPES:
                     question = Question(cluster_id=cluster.id, decision_type=kind, as_of=now)
                     recommend(session.database(), question, actor=user, at=now)
@@ -83,29 +83,29 @@ def show_waste(cluster_id: str | None) -> None:
             "search",
         )
         return
-    now = session.now()
-    _show_looks(waste.looks, now)
+    now, name_of = session.now(), cluster_namer()
+    _show_looks(waste.looks, now, name_of)
     _show_cards(waste, now)
-    show_ghosts(waste.ghosts)
-    show_volumes(waste.volumes)
-    show_waiting(waste.waiting, now)
-    show_others(waste.others, waste.in_use)
+    show_ghosts(waste.ghosts, name_of)
+    show_volumes(waste.volumes, name_of)
+    show_waiting(waste.waiting, now, name_of)
+    show_others(waste.others, waste.in_use, name_of)
 
 
-def _show_looks(looks: Sequence[Look], now: datetime) -> None:
+def _show_looks(looks: Sequence[Look], now: datetime, name_of: Callable[[str], str]) -> None:
     """Each answer with its age and a link to it; what was refused, or is to be known, below."""
     with st.container(border=True, key="waste-looks", gap="small"):
         for look in looks:
-            _show_look(look, now)
+            _show_look(look, now, name_of(look.cluster_id))
 
 
-def _show_look(look: Look, now: datetime) -> None:
+def _show_look(look: Look, now: datetime, cluster: str) -> None:
     summary = look.summary
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         sign = ":red[:material/block:]" if look.refusal else ":green[:material/check_circle:]"
         st.markdown(
             f"{sign} **{wording.decision_type(summary.decision_type)}** of "
-            f"{plain(look.cluster_name)}, decided {formatting.age(summary.created_at, now)}",
+            f"{plain(cluster)}, decided {formatting.age(summary.created_at, now)}",
             width="stretch",
             help=formatting.moment_utc(summary.created_at),
         )

@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 def waiting(due_at, kind="Instance"):
     return WaitingRow(
         decision_id=1,
-        cluster_name="shop",
+        cluster_id="shop",
         resource_id="i-1",
         name="",
         availability_zone="us-east-1a",
