@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engines.allocation.problem import AllocationProblem, Capacity, Offering, Purchase
 from engines.contracts.verdict import SafetyLayer
+from engines.contracts.wording import counted
 
 
 class _Group(NamedTuple):
@@ -102,7 +103,7 @@ def _unsafe(
         yield f"{nodes} nodes, at most {problem.max_nodes}"
     zones = {one.zone for one in groups if one.zone and one.nodes}
     if SafetyLayer.AZ_DISTRIBUTION in problem.layers and len(zones) < limits.min_availability_zones:
-        yield f"{len(zones)} zones of {limits.min_availability_zones}"
+        yield f"{counted(len(zones), 'zone')} of {limits.min_availability_zones}"
     touched = {_bought(one).pool for one in bought if one.count}
     for name in ("cpu_millicores", "memory_bytes"):
         total, on_demand = 0, 0

@@ -21,6 +21,7 @@ from engines.contracts.results import (
     Subject,
 )
 from engines.contracts.verdict import SafetyLimits
+from engines.contracts.wording import counted
 from engines.ghost_probe.costs import micro_usd_per_hour
 from engines.ghost_probe.judgement import (
     Exempt,
@@ -136,8 +137,9 @@ def _recommendation(
         subject=_subject(ghost.instance),
         action=TERMINATE if ghost.group is None else TERMINATE_IN_GROUP,
         savings_usd_month=(usd_per_hour or Decimal(0)) * HOURS_PER_MONTH,
-        reason=f"Has run without a node for at least {seen_hours:.0f} hours, over {ghost.scans}"
-        f" scans, for {cost_said} an hour; its tags say that it was made for a cluster.",
+        reason=f"Has run without a node for at least {counted(round(seen_hours), 'hour')}, over"
+        f" {counted(ghost.scans, 'scan')}, for {cost_said} an hour;"
+        " its tags say that it was made for a cluster.",
         current={
             "state": ghost.instance.state.name,
             "usd_per_hour": usd_per_hour,
@@ -191,8 +193,8 @@ def _steps(ghosts: Sequence[Ghost]) -> Iterator[PlanStep]:
     if alone:
         yield Verify(
             id="verify",
-            expectation=f"the {len(alone)} instances are terminated and no node of a cluster went"
-            " with them",
+            expectation=f"{counted(len(alone), 'instance is', 'instances are')} terminated and"
+            " no node of a cluster went along",
         )
 
 

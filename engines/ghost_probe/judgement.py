@@ -8,6 +8,7 @@ from engines.contracts.aws import AutoScalingInstance, Instance
 from engines.contracts.node_facts import instance_id_of, may_stand_on_any_instance
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.contracts.state import ClusterState
+from engines.contracts.wording import counted
 from engines.ghost_probe.ownership import KnownOwners, Marks, Owner, group_of
 from engines.ghost_probe.parameters import GhostParameters
 from engines.ghost_probe.reasons import InstanceReason, RefusalReason
@@ -69,8 +70,9 @@ def _refusal_by_nodes(snapshot: ClusterSnapshot, previous: int | None) -> Refusa
     if unread:
         return Refusal(
             RefusalReason.UNREADABLE_NODES,
-            f"the instances of {len(unread)} nodes are not known, because these could not be read"
-            f" (first: {min(unread) or 'without a name'}); see the list of problems",
+            f"{counted(len(unread), 'node')} could not be read"
+            f" (first: {min(unread) or 'without a name'}), so which instances are nodes is not"
+            " known; see the list of problems",
         )
     count = len(snapshot.nodes) + len(snapshot.set_aside.get("nodes", ()))
     if not count:
@@ -82,13 +84,13 @@ def _refusal_by_nodes(snapshot: ClusterSnapshot, previous: int | None) -> Refusa
     if previous is not None and 2 * count < previous:
         return Refusal(
             RefusalReason.NODE_LIST_SHRANK,
-            f"{count} nodes, less than half of the {previous} of the scan before; make sure that"
-            " the cluster really lost them, then scan again",
+            f"{counted(count, 'node')}, less than half of the {previous} of the scan before;"
+            " make sure that the cluster really lost them, then scan again",
         )
     if unidentified := _unidentified(snapshot):
         return Refusal(
             RefusalReason.UNIDENTIFIED_NODES,
-            f"nothing tells the instances of {len(unidentified)} nodes (first:"
+            f"nothing tells the instances of {counted(len(unidentified), 'node')} (first:"
             f" {unidentified[0]}); wait until they have a providerID, then scan again",
         )
     return None

@@ -33,6 +33,7 @@ from engines.contracts.results import (
 from engines.contracts.snapshot import ClusterSnapshot, WorkloadKey
 from engines.contracts.state import ClusterState
 from engines.contracts.usage import PodKey
+from engines.contracts.wording import counted
 from engines.network_optimizer.affinity import as_json, in_zone, near_workload
 from engines.network_optimizer.decision import Decision
 from engines.network_optimizer.parameters import NetworkParameters
@@ -331,7 +332,7 @@ def _warning_of_age(
         yield Notice(
             code=WarningCode.TRAFFIC_IS_OLD,
             message=f"the traffic was measured until {measured_at.isoformat()}, more than"
-            f" {parameters.max_traffic_age_days:g} days ago; import newer data",
+            f" {counted(parameters.max_traffic_age_days, 'day')} ago; import newer data",
         )
 
 

@@ -31,6 +31,7 @@ from engines.contracts.results import (
 )
 from engines.contracts.snapshot import WorkloadKey
 from engines.contracts.verdict import PlanPurpose
+from engines.contracts.wording import counted
 from engines.office_hours.calendar import is_open, next_change, open_intervals
 from engines.office_hours.decisions import Change, Left
 from engines.office_hours.nodes import KeptNode, NodePlan, RemovedNode, node_steps
@@ -236,10 +237,15 @@ def _steps(findings: Findings) -> Iterator[PlanStep]:
     if woken:
         yield _wait(len(woken), woken)
     if changes or launches or after:
+        workloads = counted(
+            len(changes),
+            "workload has the replicas that it was",
+            "workloads have the replicas that they were",
+        )
         yield Verify(
             id="verify",
-            expectation=f"{len(changes)} workloads have the replicas that they were given,"
-            f" {len(nodes.launched)} nodes came and {len(nodes.removed)} went",
+            expectation=f"{workloads} given, {counted(len(nodes.launched), 'node')} came"
+            f" and {len(nodes.removed)} went",
         )
 
 

@@ -17,6 +17,7 @@ from engines.contracts.kubernetes import (
     Workload,
 )
 from engines.contracts.snapshot import ClusterSnapshot, WorkloadKey
+from engines.contracts.wording import counted
 from engines.office_hours.calendar import last_closing
 from engines.office_hours.parameters import SavedReplicas
 from engines.office_hours.reasons import WorkloadReason
@@ -131,8 +132,9 @@ def objection_to_sleep(
         if target and standing.replicas > target:
             return Exempt(
                 WorkloadReason.QUORUM_AT_RISK,
-                f"would keep {target} of {standing.replicas} replicas: a set of peers loses its"
-                " quorum so; let it sleep to 0 by an annotation of its own, or exclude it",
+                f"would keep {target} of {counted(standing.replicas, 'replica')}: a set of"
+                " peers loses its quorum so; let it sleep to 0 by an annotation of"
+                " its own, or exclude it",
             )
         policy = workload.spec.persistent_volume_claim_retention_policy
         if policy.when_scaled == "Delete":
@@ -190,8 +192,8 @@ def decide_closed(
     if standing.replicas <= target:
         return Left(
             WorkloadReason.ALREADY_SMALL,
-            f"has {standing.replicas} replicas, no more than sleep would leave, so nothing is saved"
-            " and it will not be woken",
+            f"has {counted(standing.replicas, 'replica')}, no more than sleep would leave,"
+            " so nothing is saved and it will not be woken",
             forget=standing.saved is not None,
         )
     if (fresh := _fresh(standing, environment, now, grace)) is not None:
@@ -200,7 +202,8 @@ def decide_closed(
         Action.SLEEP,
         replicas=target,
         saved=standing.replicas,
-        message=f"It is outside of office hours: from {standing.replicas} replicas to {target}.",
+        message="It is outside of office hours:"
+        f" from {counted(standing.replicas, 'replica')} to {target}.",
     )
 
 
@@ -220,14 +223,17 @@ def _asleep_already(
     if standing.replicas == saved.slept_to:
         if target == saved.slept_to or target >= saved.replicas:
             return Left(
-                WorkloadReason.ASLEEP, f"sleeps; {saved.replicas} replicas wake with the schedule"
+                WorkloadReason.ASLEEP,
+                f"sleeps; {counted(saved.replicas, 'replica wakes', 'replicas wake')} with the"
+                " schedule",
             )
         return Change(
             Action.SLEEP,
             replicas=target,
             saved=saved.replicas,
-            message=f"Its sleep was changed: from {standing.replicas} replicas to {target};"
-            f" {saved.replicas} stay saved.",
+            message=f"Its sleep was changed:"
+            f" from {counted(standing.replicas, 'replica')} to {target};"
+            f" {counted(saved.replicas, 'stays', 'stay')} saved.",
         )
     is_soon = saved.slept_at is not None and now - saved.slept_at <= REVERTED_WITHIN
     if is_soon and (standing.replicas == saved.replicas or is_kept_by_gitops(standing.workload)):
@@ -296,7 +302,8 @@ def decide_open(
         Action.WAKE,
         replicas=wanted,
         saved=None,
-        message=f"It is to be awake: from {standing.replicas} replicas to {wanted}{capped}.",
+        message="It is to be awake:"
+        f" from {counted(standing.replicas, 'replica')} to {wanted}{capped}.",
     )
 
 

@@ -21,6 +21,7 @@ from engines.contracts.plan import (
 from engines.contracts.pricing import CapacityType
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.snapshot import ClusterSnapshot
+from engines.contracts.wording import counted
 from engines.disruption import Disruptions, Mode, Treatment
 from engines.office_hours.calendar import is_open
 from engines.office_hours.parameters import SavedNode, ScheduleParameters
@@ -215,7 +216,8 @@ class _Chooser:
             return KeptNode(
                 name,
                 NodeReason.HELD_BY_PODS,
-                f"still runs {effect.pod_count} pods that do not sleep",
+                "still runs"
+                f" {counted(effect.pod_count, 'pod that does', 'pods that do')} not sleep",
                 effect.pods,
             )
         if self._is_scaled:

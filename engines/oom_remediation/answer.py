@@ -18,6 +18,7 @@ from engines.contracts.plan import (
 )
 from engines.contracts.results import Json, Notice, Recommendation
 from engines.contracts.state import ClusterState
+from engines.contracts.wording import counted
 from engines.cost import UNKNOWN_COST
 from engines.oom_remediation.cases import (
     ALLOW_RESTART,
@@ -226,7 +227,8 @@ def steps(cases: Sequence[WorkloadCase], parameters: OomParameters) -> Iterator[
         yield Verify(
             id="verify",
             priority=2,
-            expectation=f"no container of the {len(ours)} workloads is killed for memory again",
+            expectation=f"no container of the {counted(len(ours), 'workload')} is killed"
+            " for memory again",
         )
 
 

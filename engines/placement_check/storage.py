@@ -12,6 +12,7 @@ from engines.contracts.kubernetes import (
     StorageClass,
 )
 from engines.contracts.quantities import parse_quantity
+from engines.contracts.wording import counted
 from engines.placement_check.end_state import EndState, claims_of
 from engines.placement_check.matching import node_selector_accepts
 from engines.placement_check.violations import PlacementRule, PlacementViolation
@@ -124,7 +125,8 @@ class Storage:
                 there = set().union(*by_pod.values(), self._lingering(name, driver.name))
                 newcomers = sorted(row for row, own in by_pod.items() if own and row in placed)
                 if len(there) > limit and newcomers:
-                    text = f"{len(there)} volumes of {driver.name}, at most {limit} can be attached"
+                    volumes = counted(len(there), "volume")
+                    text = f"{volumes} of {driver.name}, at most {limit} can be attached"
                     yield self._state.violation(_R.VOLUME_COUNT, newcomers[0], text)
 
     def _lingering(self, node: str, driver: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from engines.contracts.pricing import CapacityType
 from engines.contracts.requests import DecisionRequest
 from engines.contracts.results import DecisionResponse, DecisionType
 from engines.contracts.state import ClusterState
+from engines.contracts.wording import counted
 from engines.cost import ClusterSummary, summarise_cluster
 from engines.planning.carrying import objection_to, to_carry_out
 from engines.planning.routes import Move, Route
@@ -139,7 +140,8 @@ class Forecast:
 def _without_place(outcome: Outcome) -> str:
     if not outcome.homeless:
         return ""
-    return f"{len(outcome.homeless)} pods would find no place (first: {outcome.homeless[0]})"
+    pods = counted(len(outcome.homeless), "pod")
+    return f"{pods} would find no place (first: {outcome.homeless[0]})"
 
 
 def _without_price(

@@ -11,6 +11,7 @@ from engines.contracts.plan import (
     WorkloadRef,
 )
 from engines.contracts.results import Json, Recommendation
+from engines.contracts.wording import counted
 from engines.resource_policy.settings import (
     as_json,
     resources_as_written,
@@ -65,7 +66,7 @@ def _sentence(change: ContainerChange, advice: WorkloadAdvice, history: Containe
             f"memory request {_mib(change.written.memory.request)} ->"
             f" {_mib(change.new.memory.request)} (peak {_mib(rounded(history.memory.peak))})"
         )
-    return f"{'; '.join(parts)}; {advice.change.pods} pods run now"
+    return f"{'; '.join(parts)}; {counted(advice.change.pods, 'pod runs', 'pods run')} now"
 
 
 def _amount(amount: int | None, unit: str) -> str:
@@ -143,6 +144,6 @@ def workload_steps(priced: Sequence[PricedAdvice]) -> Iterator[PlanStep]:
         yield Verify(
             id="verify",
             priority=2,
-            expectation=f"the pods of {len(ours)} workloads run with the new requests, none"
-            " Pending, none killed for memory",
+            expectation=f"the pods of {counted(len(ours), 'workload')} run with the new requests,"
+            " none Pending, none killed for memory",
         )

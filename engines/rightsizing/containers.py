@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
+from engines.contracts.wording import counted
 from engines.resource_policy.limit_ranges import Bounds
 from engines.resource_policy.settings import MIB, Pair, Resource, Setting
 from engines.resource_policy.sizing import Wanted, resized, step_of
@@ -170,7 +171,8 @@ def _held_at_floor(least_memory: int) -> Outcome:
 
 def _too_little(resource: Resource, history: History) -> str:
     return (
-        f"has {history.samples} samples of its {resource} over {history.span_seconds / 3600:.1f} h"
+        f"has {counted(history.samples, 'sample')} of its {resource}"
+        f" over {history.span_seconds / 3600:.1f} h"
         f" in the last 7 days and needs {MIN_SAMPLES} over {MIN_SPAN_SECONDS // 3600} h; collect"
         " usage for longer"
     )

@@ -22,6 +22,7 @@ from engines.contracts.plan import (
 from engines.contracts.pricing import CapacityType, to_usd
 from engines.contracts.results import Json, Recommendation
 from engines.contracts.state import ClusterState
+from engines.contracts.wording import counted
 from engines.disruption import BudgetLedger, Disruptions, Mode
 from engines.rightsizing.node_use import Basis
 from engines.rightsizing.nodes import NodeAdvice, node_subject
@@ -117,8 +118,9 @@ def node_steps(chosen: Sequence[Exchange]) -> Iterator[PlanStep]:
             id=f"terminate-{name}", priority=order, instance_id=one.instance_id, node=name
         )
     if chosen:
+        nodes = counted(len(chosen), "node is of its new type", "nodes are of their new types")
         yield Verify(
             id="verify-nodes",
             priority=len(chosen),
-            expectation=f"{len(chosen)} nodes are of their new types and no pod is Pending",
+            expectation=f"{nodes} and no pod is Pending",
         )

@@ -11,6 +11,7 @@ from engines.contracts.kubernetes import DaemonSet, Workload
 from engines.contracts.results import Json, Notice, Skipped
 from engines.contracts.state import ClusterState
 from engines.contracts.usage_summary import UsageSummary
+from engines.contracts.wording import counted
 from engines.cost import UNKNOWN_COST
 from engines.resource_policy.templates import is_rolled_out_by_hand, managed_by, rollout_risk
 from engines.rightsizing.answer import PricedAdvice
@@ -74,8 +75,9 @@ def _about_usage(given: Given) -> Iterator[Notice]:
         count = len(histories.unattributed)
         yield Notice(
             code=WarningCode.UNATTRIBUTED_USAGE,
-            message=f"{count} pods that are gone tell no workload by their names, so their use is"
-            f" in no history; the first {NAMED_AT_MOST} are named",
+            message=f"{counted(count, 'pod that is gone tells', 'pods that are gone tell')} no"
+            " workload by name, so that use is in no history;"
+            f" the first {NAMED_AT_MOST} are named",
             subjects=histories.unattributed[:NAMED_AT_MOST],
         )
 
@@ -89,10 +91,10 @@ def _about_cluster(state: ClusterState, costs: NDArray[np.int64]) -> Iterator[No
             subjects=unpriced,
         )
     if state.problems:
+        unread = counted(len(state.problems), "object or part of one", "objects or parts of them")
         yield Notice(
             code=WarningCode.UNREAD_OBJECTS,
-            message=f"{len(state.problems)} objects or parts of them could not be used; see the"
-            " list of problems",
+            message=f"{unread} could not be used; see the list of problems",
         )
 
 

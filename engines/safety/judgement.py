@@ -21,6 +21,7 @@ from engines.contracts.verdict import (
     Violation,
     ZoneShare,
 )
+from engines.contracts.wording import counted
 from engines.risk import SCORE_DECIMALS
 from engines.safety.findings import allowance_for, capacity_violations
 from engines.safety.fleet import Fleet, Pool, share_of
@@ -132,10 +133,12 @@ def _approval(states: int, violations: Sequence[Violation]) -> str:
     """All layers hold; what was passed over is said."""
     passed = [one for one in violations if one.layer is not SafetyLayer.RISK]
     if not passed:
-        return f"all five layers hold in each of the {states} states that the plan leads to"
+        where = "the one state" if states == 1 else f"each of the {states} states"
+        return f"all five layers hold in {where} that the plan leads to"
     return (
-        f"nothing that the plan does breaks a layer in the {states} states that it leads to;"
-        f" {len(passed)} breaches pass as inherited or by a recorded exception"
+        f"nothing that the plan does breaks a layer in the {counted(states, 'state')} that it leads"
+        f" to; {counted(len(passed), 'breach passes', 'breaches pass')} as inherited"
+        " or by a recorded exception"
     )
 
 
@@ -143,8 +146,8 @@ def _unclear_note(unclear: Sequence[str]) -> str:
     if not unclear:
         return ""
     return (
-        f"; nothing tells how {len(unclear)} nodes are bought (first: {unclear[0]!r}), so they"
-        " count as Spot"
+        f"; nothing tells how {counted(len(unclear), 'node is', 'nodes are')} bought"
+        f" (first: {unclear[0]!r}), so that counts as Spot"
     )
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import ceil
 
 from engines.contracts.verdict import SafetyLayer, SafetyLimits
+from engines.contracts.wording import counted
 from engines.safety.fleet import EMPTY, NO_ROOM, Fleet, Room, share_of
 
 CLUSTER = "cluster"  # the subject of a limit that is about the whole
@@ -114,7 +115,7 @@ def _pool_breaches(state: FleetState, limits: ExactLimits) -> Iterator[Breach]:
             subject=str(pool),
             measured=share_of(part, whole),
             limit=limits.max_pool_share,
-            detail=f"{part.nodes} of {whole.nodes} nodes",
+            detail=f"{part.nodes} of {counted(whole.nodes, 'node')}",
             small_cluster=too_few_nodes and part.nodes == 1,
         )
 
@@ -131,7 +132,7 @@ def _on_demand_breach(state: FleetState, limits: ExactLimits) -> Iterator[Breach
             subject=CLUSTER,
             measured=share,
             limit=limits.min_on_demand_share,
-            detail=f"{part.nodes} of {whole.nodes} nodes; at least {missing} more",
+            detail=f"{part.nodes} of {counted(whole.nodes, 'node')}; at least {missing} more",
             small_cluster=False,
         )
 

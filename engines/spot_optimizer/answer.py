@@ -8,6 +8,7 @@ from typing import NamedTuple
 from engines.allocation import AllocationStatus, Capacity, Purchase
 from engines.contracts.pricing import HOURS_PER_MONTH, CapacityType, to_usd
 from engines.contracts.results import Json, Recommendation, Skipped, Subject
+from engines.contracts.wording import counted
 from engines.node_capacity import estimate_allocatable
 from engines.pools import PoolKey
 from engines.spot_optimizer.candidates import Candidate, Finding, PoolReason, skipped_pool
@@ -178,7 +179,8 @@ def _allocation(situation: Situation, decision: Decision, cluster_id: str) -> Re
         subject=Subject(kind="Cluster", name=cluster_id),
         action="adopt_allocation",
         savings_usd_month=_monthly(saving),
-        reason=f"Launch {launched} instances, remove {len(decision.removed)} nodes and keep"
+        reason=f"Launch {counted(launched, 'instance')},"
+        f" remove {counted(len(decision.removed), 'node')} and keep"
         f" {len(decision.wanted.kept)}: the cheapest capacity within all safety layers.",
         current={
             "usd_per_hour": to_usd(decision.present_bill),

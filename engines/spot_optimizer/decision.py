@@ -9,6 +9,7 @@ import numpy as np
 from engines.allocation import AllocationStatus
 from engines.contracts.plan import PlanStep, Verify
 from engines.contracts.results import Skipped, Subject
+from engines.contracts.wording import counted
 from engines.safety.fleet import Room
 from engines.safety.sequencing import NewNode, ordered_steps
 from engines.spot_optimizer.choices import Choices, choices_of, least_allocatable
@@ -264,7 +265,8 @@ def _plan(decision: Decision) -> tuple[PlanStep, ...]:
     )
     nodes = len(situation.state.cluster.nodes) - len(decision.removed)
     nodes += sum(one.count for one in launches)
-    return (*steps, Verify(id="verify", expectation=f"{nodes} nodes, and no pod is pending"))
+    expectation = f"{counted(nodes, 'node')}, and no pod is pending"
+    return (*steps, Verify(id="verify", expectation=expectation))
 
 
 def under_notice(situation: Situation) -> frozenset[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from engines.contracts.pricing import to_usd
 from engines.contracts.results import Json, Notice, Skipped
+from engines.contracts.wording import counted
 from engines.cost import UNKNOWN_COST
 from engines.region_clock import local_time
 from engines.risk import WINDOW_SECONDS
@@ -85,8 +86,8 @@ def _about_data(situation: Situation) -> Iterator[Notice]:
     if later:
         yield Notice(
             code="on_demand_prices_from_later",
-            message=f"{len(later)} on-demand prices are from after the moment judged; the earliest"
-            " known ones stand in",
+            message=f"{counted(len(later), 'on-demand price is', 'on-demand prices are')} from"
+            " after the moment judged; the earliest known stands in",
         )
     if situation.now - _newest_price(situation) > FRESH_PRICES:
         yield Notice(
@@ -119,10 +120,11 @@ def _about_data(situation: Situation) -> Iterator[Notice]:
             subjects=unpriced,
         )
     if situation.state.problems:
+        count = len(situation.state.problems)
+        unread = counted(count, "object or part of one", "objects or parts of them")
         yield Notice(
             code="unread_objects",
-            message=f"{len(situation.state.problems)} objects or parts of them could not be used;"
-            " see the list of problems",
+            message=f"{unread} could not be used; see the list of problems",
         )
     if "pods" in situation.state.cluster.listed and "pdbs" not in situation.state.cluster.listed:
         yield Notice(

@@ -21,6 +21,7 @@ from engines.contracts.results import (
 )
 from engines.contracts.state import ClusterState
 from engines.contracts.verdict import SafetyLimits
+from engines.contracts.wording import counted
 from engines.volume_cleanup.judgement import Inspection, Refusal, Zombie, find_refusal
 from engines.volume_cleanup.parameters import VolumeParameters
 from engines.volume_cleanup.reasons import WarningCode
@@ -112,7 +113,7 @@ def _recommendation(zombie: Zombie, parameters: VolumeParameters, now: datetime)
         action="delete_volume",
         savings_usd_month=saving or Decimal(0),
         reason=f"{volume.size_gib} GiB of {volume.volume_type} that nothing has used for at least"
-        f" {days:.0f} days; no claim, pod or tag asks to keep it.",
+        f" {counted(round(days), 'day')}; no claim, pod or tag asks to keep it.",
         current={
             "state": volume.state,
             "volume_type": volume.volume_type,

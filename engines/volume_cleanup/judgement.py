@@ -9,6 +9,7 @@ from engines.contracts.aws import KEY_WORKS, Instance, Snapshot, Volume
 from engines.contracts.kubernetes import StatefulSet, template_of
 from engines.contracts.snapshot import ClusterSnapshot
 from engines.contracts.state import ClusterState
+from engines.contracts.wording import counted
 from engines.volume_cleanup.parameters import VolumeParameters
 from engines.volume_cleanup.prices import PriceTable, VolumeCost
 from engines.volume_cleanup.reasons import RefusalReason, VolumeReason
@@ -63,11 +64,11 @@ def find_refusal(state: ClusterState, parameters: VolumeParameters) -> Refusal |
         )
     kinds = ("PersistentVolume", "PersistentVolumeClaim")
     if unread := [one.subject.name for one in state.cluster.unread if one.subject.kind in kinds]:
+        count = counted(len(unread), "PersistentVolume or claim", "PersistentVolumes or claims")
         return Refusal(
             RefusalReason.UNREADABLE_CLAIMS,
-            f"{len(unread)} PersistentVolumes or claims could not be read (first:"
-            f" {min(unread) or 'without a name'}), and any volume may be theirs; see the list of"
-            " problems",
+            f"{count} could not be read (first: {min(unread) or 'without a name'}), and any volume"
+            " may be theirs; see the list of problems",
         )
     if "pvs" not in state.cluster.listed and _speaks_of_claims(state.cluster):
         return Refusal(
@@ -200,8 +201,8 @@ class Inspection(NamedTuple):
         if snapshots and not self.parameters.allow_volumes_with_snapshots:
             return Use(
                 VolumeReason.HAS_SNAPSHOTS,
-                f"has {len(snapshots)} snapshots, which may be backups of it; set"
-                " allow_volumes_with_snapshots if they are not",
+                f"has {counted(len(snapshots), 'snapshot')}, perhaps as its backup; set"
+                " allow_volumes_with_snapshots if not",
                 tuple(one.snapshot_id for one in snapshots),
             )
         return None
@@ -215,7 +216,7 @@ class Inspection(NamedTuple):
         return Use(
             VolumeReason.WITHIN_GRACE,
             f"{seen} as available; it is a zombie after more than"
-            f" {self.parameters.min_available_days:g} days of that, scan again",
+            f" {counted(self.parameters.min_available_days, 'day')} of that, scan again",
         )
 
     def _by_key(self, volume: Volume) -> Use | None:

@@ -186,7 +186,7 @@ class TestVerdict:
         verdict = judged(nodes, launch_on_demand("s1"))
 
         assert verdict.message.endswith(
-            "; nothing tells how 1 nodes are bought (first: 'x'), so they count as Spot"
+            "; nothing tells how 1 node is bought (first: 'x'), so that counts as Spot"
         )
         assert [pool.nodes for pool in verdict.pools] == [1]
 
@@ -483,7 +483,7 @@ class TestInherited:
         )
         assert verdict.message == (
             "nothing that the plan does breaks a layer in the 2 states that it leads to; 1"
-            " breaches pass as inherited or by a recorded exception"
+            " breach passes as inherited or by a recorded exception"
         )
 
     def test_what_gets_worse_blocks_though_it_was_broken_before(self):
