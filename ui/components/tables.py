@@ -6,6 +6,7 @@ the values themselves and UTC.
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +37,12 @@ Row = Mapping[str, Any]
 
 PAGE_ROWS = 200
 ONE_LINE = 50  # characters that a wide column shows
-WRAPPED_PIXELS = 66  # Streamlit wraps text in rows of more than 64 pixels
+WRAPPED_PIXELS = 66  # Streamlit wraps text in rows of more than 64 pixels; they hold three lines
+LINE_PIXELS = 20
+MOST_LINES = 6
+CHARACTER_PIXELS = 6.3  # on average, with what is lost where lines break
+PADDING_PIXELS = 16
+WIDTHS = {"small": 75, "medium": 200, "large": 400}  # of Streamlit's columns, in pixels
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _FORMATS = {
     "number": "%,d",
@@ -78,7 +84,7 @@ def show_table(
             hide_index=True,
             column_config={column.label: _config(column) for column in columns},
             placeholder="-",
-            row_height=_row_height(kept, columns),
+            row_height=row_height(kept, columns),
         )
 
 
@@ -94,7 +100,7 @@ def choose_from_table(
             hide_index=True,
             column_config={column.label: _config(column) for column in columns},
             placeholder="-",
-            row_height=_row_height(kept, columns),
+            row_height=row_height(kept, columns),
             on_select="rerun",
             selection_mode="single-row",
         )
@@ -173,11 +179,22 @@ def _page(rows: list[Row], key: str) -> list[Row]:
     return rows[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
 
 
-def _row_height(rows: Sequence[Row], columns: Sequence[Column]) -> int | None:
-    """Three lines where a sentence would be cut off; None: one line, as by default."""
-    prose = [column.name for column in columns if column.kind == "prose"]
-    is_long = any(len(str(row.get(name) or "")) > ONE_LINE for name in prose for row in rows)
-    return WRAPPED_PIXELS if is_long else None
+def row_height(rows: Sequence[Row], columns: Sequence[Column]) -> int | None:
+    """As many lines as the longest sentence takes, at least three; None: one line for all."""
+    prose = [column for column in columns if column.kind == "prose"]
+    longest = {
+        one: max((len(str(row.get(one.name) or "")) for row in rows), default=0) for one in prose
+    }
+    if max(longest.values(), default=0) <= ONE_LINE:
+        return None
+    lines = max(_lines(length, one) for one, length in longest.items())
+    return WRAPPED_PIXELS + LINE_PIXELS * max(0, min(lines, MOST_LINES) - 3)
+
+
+def _lines(characters: int, column: Column) -> int:
+    """How many lines a sentence takes in its column."""
+    width = column.width if isinstance(column.width, int) else WIDTHS[column.width or "large"]
+    return math.ceil(characters * CHARACTER_PIXELS / (width - PADDING_PIXELS))
 
 
 def _displayed(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[Any]]:

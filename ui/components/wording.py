@@ -147,6 +147,7 @@ EVIDENCE = {
     "realisable_after": "When it saves money",
     "requires_approval": "Needs a person's approval",
     "span_hours": "Seen over",
+    "spec.trafficDistribution": "Traffic distribution",
     "usd_month_realisable_now": "Realisable now",
 }
 

@@ -5,19 +5,19 @@ from typing import Any
 
 import streamlit as st
 
-from engines.contracts.results import DecisionResponse, Recommendation, Subject
+from engines.contracts.results import DecisionResponse, DecisionStatus, Recommendation, Subject
 from ui import session
 from ui.components import facts, formatting, tables, wording
 from ui.components.cards import show_empty, show_heading
 from ui.components.formatting import plain
 
 COLUMNS = (
-    tables.Column(name="subject", label="Subject"),
+    tables.Column(name="subject", label="Subject", width=180),
     tables.Column(name="action", label="Advice"),
     tables.Column(name="saving", label="Saves USD/month", kind="money"),
+    tables.Column(name="reason", label="Why", kind="prose", width=280),
     tables.Column(name="current", label="Now", kind="prose", width=170),
     tables.Column(name="recommended", label="Then", kind="prose", width=170),
-    tables.Column(name="reason", label="Why", kind="prose", width=320),
     tables.Column(name="kind", label="Kind"),
 )
 MOVE_COLUMNS = (
@@ -31,6 +31,9 @@ def show_advice(response: DecisionResponse, *, key: str) -> None:
     """The recommendations as a table, and the evidence of one of them."""
     show_heading("Advice", "One row a subject; choose one below to see the numbers behind it")
     advised = response.recommendations
+    if response.status is DecisionStatus.REFUSED:
+        show_empty("No advice", "The engine could not judge; it says above what it needs.", "block")
+        return
     if not advised:
         show_empty(
             "Nothing is advised",

@@ -11,9 +11,9 @@ from ui.components.cards import show_heading
 from ui.decisions.advice import subject_name
 
 COLUMNS = (
-    tables.Column(name="subject", label="Subject"),
+    tables.Column(name="subject", label="Subject", width=190),
     tables.Column(name="kind", label="Kind"),
-    tables.Column(name="message", label="Why", kind="prose", width="large"),
+    tables.Column(name="message", label="Why", kind="prose", width=440),
     tables.Column(name="blocked_by", label="Blocked by", width="medium"),
     tables.Column(name="reason", label="Code"),
 )

@@ -17,14 +17,14 @@ COLUMNS = (
     tables.Column(name="after", label="USD/h after", kind="price"),
     tables.Column(name="saving", label="Saves USD/month", kind="money"),
     tables.Column(name="advice", label="Advice", kind="number"),
-    tables.Column(name="note", label="Note", width="large"),
+    tables.Column(name="note", label="Note", kind="prose", width=280),
 )
 ROUTE_COLUMNS = (
-    tables.Column(name="moves", label="Carried out in this order", width="large"),
+    tables.Column(name="moves", label="Carried out in this order", width=240),
     tables.Column(name="after", label="USD/h after", kind="price"),
     tables.Column(name="nodes", label="Nodes", kind="number"),
     tables.Column(name="steps", label="Steps", kind="number"),
-    tables.Column(name="note", label="Note", width="large"),
+    tables.Column(name="note", label="Note", kind="prose", width=280),
 )
 
 

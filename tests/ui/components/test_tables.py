@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.components.tables import Column, defused, matching, to_csv
+from ui.components.tables import Column, defused, matching, row_height, to_csv
 
 ROWS = [
     {"name": "m5.large", "zone": "us-east-1a", "price": Decimal("0.0416")},
@@ -61,3 +61,29 @@ def test_whatever_the_text_an_exported_cell_never_starts_a_formula(text):
     cell = lines[0][0] if lines and lines[0] else ""
 
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@pytest.mark.parametrize(
+    ("characters", "height"),
+    [(0, None), (50, None), (51, 66), (125, 66), (126, 86), (251, 126), (999, 126)],
+)
+def test_rows_grow_with_their_longest_sentence(characters, height):
+    """280 - 16 pixels hold 264 / 6.3 = 41.9 characters: 125 take 3 lines, 126 take 4."""
+    why = Column(name="why", label="Why", kind="prose", width=280)
+
+    assert row_height([{"why": "-"}, {"why": "a" * characters}], [why]) == height
+
+
+def test_a_column_of_a_named_width_holds_what_it_is_wide():
+    """400 - 16 pixels hold 60.95 characters: 182 take 3 lines, 183 take 4."""
+    why = Column(name="why", label="Why", kind="prose", width="large")
+
+    assert row_height([{"why": "a" * 182}], [why]) == 66
+    assert row_height([{"why": "a" * 183}], [why]) == 86
+
+
+def test_rows_of_plain_text_stay_in_one_line():
+    name = Column(name="name", label="Name")
+
+    assert row_height([{"name": "a" * 500}], [name]) is None
+    assert row_height([], [name]) is None
