@@ -1,4 +1,4 @@
-"""Read what ``aws ec2 describe-instances``, ``describe-volumes`` and ``describe-snapshots`` print.
+"""Read what ``aws ec2 describe-instances``, ``describe-volumes`` and their like print.
 
 Whole output, several pages one after the other, or a plain list of items as ``--query`` makes it.
 (Output of ``describe-instance-types`` is read by ``instance_types``.)
@@ -10,7 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from engines.contracts.aws import AwsStruct, Instance, Snapshot, Volume
+from engines.contracts.aws import (
+    AutoScalingInstance,
+    AwsStruct,
+    Instance,
+    KmsKey,
+    Snapshot,
+    Volume,
+)
 from engines.contracts.decoding import without_nulls
 from services.files.reading import DropCounter, FileReading
 from services.files.source import SourceFile, looks_like_json
@@ -37,6 +44,10 @@ class _Output(NamedTuple):
 _INSTANCES = _Output("aws ec2 describe-instances", "InstanceId", ("Reservations", "Instances"))
 _VOLUMES = _Output("aws ec2 describe-volumes", "VolumeId", ("Volumes",))
 _SNAPSHOTS = _Output("aws ec2 describe-snapshots", "SnapshotId", ("Snapshots",))
+_AUTO_SCALING = _Output(
+    "aws autoscaling describe-auto-scaling-instances", "InstanceId", ("AutoScalingInstances",)
+)
+_KMS_KEYS = _Output("aws kms describe-key", "Arn", ("KeyMetadata",))
 
 
 def aws_parts_inside(source: SourceFile) -> tuple[str, ...]:
@@ -58,6 +69,16 @@ def read_volumes(source: SourceFile) -> FileReading[tuple[Volume, ...]]:
 def read_snapshots(source: SourceFile) -> FileReading[tuple[Snapshot, ...]]:
     """EBS snapshots, sorted by id; raises ``InvalidInputError`` for anything else."""
     return _read(source, _SNAPSHOTS, Snapshot)
+
+
+def read_auto_scaling(source: SourceFile) -> FileReading[tuple[AutoScalingInstance, ...]]:
+    """Members of Auto Scaling groups, by instance; raises ``InvalidInputError`` for others."""
+    return _read(source, _AUTO_SCALING, AutoScalingInstance)
+
+
+def read_kms_keys(source: SourceFile) -> FileReading[tuple[KmsKey, ...]]:
+    """Keys and their states, sorted by ARN; raises ``InvalidInputError`` for anything else."""
+    return _read(source, _KMS_KEYS, KmsKey)
 
 
 def _read(source: SourceFile, output: _Output, item_type: type[A]) -> FileReading[tuple[A, ...]]:

@@ -20,7 +20,9 @@ from engines.planning import CombinedPlan
 from services.errors import InvalidInputError
 from services.files.aws_dump import (
     aws_parts_inside,
+    read_auto_scaling,
     read_instances,
+    read_kms_keys,
     read_snapshots,
     read_volumes,
 )
@@ -169,6 +171,10 @@ def read_state(
         parts.add("volumes", "volumes", path, read_volumes(SourceFile.at(path)))
     if path := inside.get("Snapshots"):
         parts.add("snapshots", "snapshots", path, read_snapshots(SourceFile.at(path)))
+    if path := inside.get("AutoScalingInstances"):
+        parts.add("auto_scaling", "auto_scaling", path, read_auto_scaling(SourceFile.at(path)))
+    if path := inside.get("KeyMetadata"):
+        parts.add("kms_keys", "kms_keys", path, read_kms_keys(SourceFile.at(path)))
     if files.usage:
         usage = read_usage(SourceFile.at(files.usage))
         parts.add("usage", "usage", files.usage, usage, to_usage_rows(usage.data))

@@ -1,8 +1,8 @@
 """Write a cluster's latest state to a file that ``analyze --dump`` reads.
 
 It is a List as kubectl prints one, less the fields that are never stored, and beside its items
-what ``aws ec2 describe-instances``, ``describe-volumes`` and ``describe-snapshots`` would print. So
-other tools read the Kubernetes part, and ``analyze`` finds the AWS part by itself.
+what ``aws ec2 describe-instances``, ``describe-volumes`` and their like would print. So other tools
+read the Kubernetes part, and ``analyze`` finds the AWS part by itself.
 """
 
 import gzip
@@ -95,6 +95,10 @@ def _listed(document: CurrentState) -> dict[str, Any]:
         parts["Volumes"] = document.volumes
     if document.snapshots is not None:
         parts["Snapshots"] = document.snapshots
+    if document.auto_scaling is not None:
+        parts["AutoScalingInstances"] = document.auto_scaling
+    if document.kms_keys is not None:
+        parts["KeyMetadata"] = document.kms_keys
     return {
         "kind": "List",
         "apiVersion": "v1",

@@ -95,7 +95,7 @@ def test_the_overview_adds_clusters_and_says_what_is_missing_first(database):
 
     assert overview.cost_per_hour == Decimal("0.8")
     assert (overview.saving_usd_month, overview.saving_share) == (Decimal(0), 0.0)
-    assert [(step.kind, step.subject) for step in overview.next_steps] == [
+    assert [(step.kind, step.cluster_id) for step in overview.next_steps] == [
         (NextStepKind.IMPORT_PRICES, ""),
         (NextStepKind.IMPORT_ADVISOR, ""),
         (NextStepKind.DRY_RUN, "prod"),
