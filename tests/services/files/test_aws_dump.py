@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.contracts.errors import InvalidInputError
-from services.files.aws_dump import read_instances, read_snapshots, read_volumes
+from services.files.aws_dump import (
+    read_auto_scaling,
+    read_instances,
+    read_kms_keys,
+    read_snapshots,
+    read_volumes,
+)
 from services.files.source import SourceFile
 
 INSTANCE = {
@@ -81,6 +87,25 @@ def test_volumes_and_snapshots_are_read():
 
     assert (volume.volume_id, volume.size_gib, volume.state) == ("vol-1", 100, "available")
     assert (snapshot.snapshot_id, snapshot.volume_size_gib) == ("snap-1", 100)
+
+
+def test_members_of_groups_and_keys_are_read_with_their_states():
+    member = {
+        "InstanceId": "i-0123456789abcdef0",
+        "AutoScalingGroupName": "workers",
+        "AvailabilityZone": "us-east-1a",
+        "LifecycleState": "Standby",
+        "ProtectedFromScaleIn": True,
+    }
+    arn = "arn:aws:kms:us-east-1:123456789012:key/1234abcd"
+    key = {"KeyMetadata": {"Arn": arn, "KeyId": "1234abcd", "KeyState": "PendingDeletion"}}
+
+    [found] = read_auto_scaling(file_of({"AutoScalingInstances": [member]})).data
+    [state] = read_kms_keys(file_of(key)).data
+
+    assert (found.auto_scaling_group_name, found.lifecycle_state) == ("workers", "Standby")
+    assert found.protected_from_scale_in
+    assert (state.arn, state.key_state) == (arn, "PendingDeletion")
 
 
 def test_items_are_sorted_and_repeats_are_counted():
