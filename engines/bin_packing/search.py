@@ -1,7 +1,8 @@
 """The search for the nodes to keep. Every limit is counted, so equal problems end equally.
 
 1. The relaxation chooses nodes as if a share of the room were wasted; the packer tries. Shares
-   grow until everything finds room.
+   grow until everything finds room. Where whole nodes are over a share that a limit allows, some
+   of those leave.
 2. What is left over in a try that almost succeeds is repaired: cheap nodes come back.
 3. Where nodes may be launched whole ones are bought for the pods of nodes that go.
 4. The best answer is polished near the relaxation's break-even: one node more goes, or a dearer
@@ -32,6 +33,9 @@ LARGE_CLUSTER, LEAST_WASTE_LARGE = 300, 0.045
 
 MOST_REPAIRS = 5
 """Times that nodes come back in one try before the next share is tried."""
+
+MOST_LEAVING = 60
+"""Nodes that leave because whole ones are over a limit."""
 
 SPARE = 1.5
 """What comes back has so many times the room of what is left over."""
@@ -73,12 +77,32 @@ def _tries(problem: PackingProblem, packer: Packer, ideal: Choice) -> Iterator[P
         choice = ideal if waste == 0 else relax(problem, waste)
         if choice is None:
             return
-        packing = packer.pack(choice.kept)
+        packing = packer.pack(_within_shares(problem, choice))
         repaired = repair(problem, packer, packing)
         if repaired is not None:
             yield repaired
         if _is_plan(problem, packing):
             return
+
+
+def _within_shares(problem: PackingProblem, choice: Choice) -> Flags:
+    """The nodes of the choice without some that limits count against, as on shares of a Spot pool.
+
+    Parts of nodes meet such a limit exactly; kept as wholes they are over it by part of a node.
+    Bringing others back would take several for each; the one kept to the smallest part leaves.
+    """
+    kept = choice.kept.copy()
+    for _ in range(MOST_LEAVING):
+        broken = next((one for one in problem.limits if not one.holds(kept)), None)
+        if broken is None:
+            break
+        against = broken.nodes[broken.amounts < 0]
+        against = against[kept[against] & problem.is_flexible[against]]
+        if not len(against):
+            break
+        order = np.lexsort((choice.surplus[against], choice.share[against]))
+        kept[against[order[0]]] = False
+    return kept
 
 
 def _is_plan(problem: PackingProblem, packing: Packing) -> bool:
