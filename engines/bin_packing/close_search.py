@@ -1,14 +1,13 @@
 """The closer search in a small cluster, where a single node more or less is worth a percent.
 
 Sets of nodes come from a tighter program, with small shares of the room set aside; what the packer
-leaves over there is placed by rearranging. The cheapest packing is the
-start of exchanges of nodes. Everything is counted, mostly by the square of the nodes.
+leaves over there is placed by rearranging. The cheapest packing is the start of exchanges of nodes.
+Everything is counted, mostly by the square of the nodes.
 """
 
 from collections.abc import Iterator, Sequence
 
 from engines.bin_packing.arranger import Arranger
-from engines.bin_packing.kernels import Flags
 from engines.bin_packing.neighbourhood import Neighbourhood
 from engines.bin_packing.problem import Packer, Packing, PackingProblem
 from engines.bin_packing.relaxation import Choice
@@ -37,8 +36,8 @@ def search_closely(
     bound = max(ideal.bound_micro_usd, choice.bound_micro_usd)
     size = len(problem.cost) ** 2
     packings = list(tries)
-    for kept in _aims(problem, packer, program):
-        found = arranger.completed(packer.pack(kept), WORK_OF_TRY * size)
+    for packing in _beginnings(problem, packer, program):
+        found = arranger.completed(packing, WORK_OF_TRY * size)
         if found is not None:
             packings.append(found)
     best = min(packings, key=lambda one: problem.cost_of(one.kept))
@@ -49,8 +48,8 @@ def search_closely(
     return best, bound
 
 
-def _aims(problem: PackingProblem, packer: Packer, program: WholeNodes) -> Iterator[Flags]:
-    """Sets of nodes that might do, each once."""
+def _beginnings(problem: PackingProblem, packer: Packer, program: WholeNodes) -> Iterator[Packing]:
+    """What the packer places on sets of nodes that might do, each set once."""
     seen: set[bytes] = set()
     settled = 0
     for waste in WASTES:
@@ -60,5 +59,6 @@ def _aims(problem: PackingProblem, packer: Packer, program: WholeNodes) -> Itera
         kept = choice.kept
         if kept.tobytes() not in seen and problem.limits_hold(kept):
             seen.add(kept.tobytes())
-            settled += packer.pack(kept).is_complete
-            yield kept
+            packing = packer.pack(kept)
+            settled += packing.is_complete
+            yield packing
