@@ -28,8 +28,11 @@ from engines.bin_packing.purchase import purchases
 from engines.bin_packing.relaxation import Choice, relax
 
 WASTES = (0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.27, 0.35, 0.5, 0.7, 0.9)
-LARGE_CLUSTER, LEAST_WASTE_LARGE = 300, 0.045
-"""In clusters of more nodes that much of the room has always been wasted."""
+LARGE_CLUSTER = 300
+"""Up to so many nodes, launches among them, the search is the closer one."""
+
+LEAST_WASTE_LARGE = 0.045
+"""In larger clusters that much of the room has always been wasted."""
 
 MOST_REPAIRS = 5
 """Times that nodes come back in one try before the next share is tried."""
@@ -42,9 +45,6 @@ SPARE = 1.5
 
 REPAIRABLE_SHARE = 0.03
 """Of what moves; where more is left over the next share is tried at once."""
-
-SMALL_CLUSTER = 300
-"""Up to so many nodes the search is a closer one."""
 
 
 class SearchResult(NamedTuple):
@@ -63,7 +63,7 @@ def search(problem: PackingProblem, packer: Packer) -> SearchResult:
     bought = (repair(problem, packer, one) for one in purchases(problem, packer, ideal))
     tries = [as_it_is, *_tries(problem, packer, ideal), *(one for one in bought if one)]
     best, bound = min(tries, key=lambda one: problem.cost_of(one.kept)), ideal.bound_micro_usd
-    if len(problem.cost) <= SMALL_CLUSTER:
+    if len(problem.cost) <= LARGE_CLUSTER:
         best, bound = search_closely(problem, packer, ideal, tries)
     else:
         best = Polish(problem, packer, ideal).improve(best)
